@@ -1,0 +1,59 @@
+"""Where a record keeps what the directory and the live log want to know: attribute names of aaa-mnt.md 4.3 and 4.4."""
+
+from __future__ import annotations
+
+from nac.identity import find_mac
+from nac.posture import PostureStatus
+from nac.syslog import SyslogRecord
+
+_AV_PAIR = "cisco-av-pair"
+_STATUSES = {status.value: status for status in PostureStatus} | {"Pending": PostureStatus.UNKNOWN}
+
+
+def find_session_id(record: SyslogRecord) -> str:
+    """Find the audit session id: by its own name, inside cisco-av-pair, or in the Class that accounting echoes."""
+    named = record.first("CPMSessionID", "SessionId")
+    if named:
+        return named
+    for value in record.all(_AV_PAIR):
+        if value.startswith("audit-session-id="):
+            return value.removeprefix("audit-session-id=")
+    for value in record.all("Class"):
+        if value.startswith("CACS:"):
+            return value.removeprefix("CACS:").partition(":")[0]
+    return ""
+
+
+def find_endpoint_mac(record: SyslogRecord) -> str:
+    """Find the endpoint's MAC, upper case with colons, or an empty text.
+
+    A VPN gateway's Calling-Station-Id is the client's public IP; the MAC is then in ``mdm-tlv=device-mac``.
+    """
+    for key in ("Calling-Station-ID", "EndPointMACAddress", "MacAddress"):
+        mac = find_mac(record.first(key))
+        if mac:
+            return mac
+    for value in record.all(_AV_PAIR):
+        if value.startswith("mdm-tlv=device-mac="):
+            return find_mac(value.removeprefix("mdm-tlv=device-mac=")) or ""
+    return ""
+
+
+def find_posture_status(record: SyslogRecord) -> PostureStatus | None:
+    """Find the verdict. `PostureAssessmentStatus` is the state of a trigger and tells nothing (aaa-mnt.md 4.3)."""
+    return _STATUSES.get(record.first("PostureStatus"))
+
+
+def find_identity(record: SyslogRecord) -> str:
+    """Find who it is: the name the server made of User-Name, or User-Name itself."""
+    return record.first("UserName", "User-Name")
+
+
+def find_device_address(record: SyslogRecord) -> str:
+    """Find the address of the network device."""
+    return record.first("NAS-IP-Address", "Device IP Address")
+
+
+def render_profiles(record: SyslogRecord) -> str:
+    """Render the selected authorization profiles, comma between several."""
+    return ", ".join(record.all("SelectedAuthorizationProfiles"))

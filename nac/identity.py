@@ -1,0 +1,43 @@
+"""Identities of endpoints and sessions: MAC addresses in their many spellings, and the NAD's audit session id.
+
+The inner form of a MAC is ``02:00:00:00:10:01`` (upper case, colons), MNT's and the agent's spelling. Session
+ids: reference page aaa-mnt 1.6 (documented layout; the meaning of the last word is inferred per platform).
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+
+def find_mac(text: str) -> str | None:
+    """Find the MAC that a text spells (``0200.0000.1001``, ``02-00-...``, ``020000001001``); None if it is none."""
+    if not 12 <= len(text) <= 17:
+        return None
+    try:
+        octets = bytes.fromhex(text.replace("-", "").replace(":", "").replace(".", ""))
+    except ValueError:
+        return None
+    return octets.hex(":").upper() if len(octets) == 6 else None
+
+
+def parse_mac(text: str) -> str:
+    """Parse a MAC in any usual spelling; raises `ValueError` where it is none."""
+    mac = find_mac(text)
+    if mac is None:
+        raise ValueError(f"{text!r} is not a MAC address")
+    return mac
+
+
+def render_mac_hyphens(mac: str) -> str:
+    """Render a MAC as a switch's Calling-Station-Id: ``02-00-00-00-10-01``."""
+    return mac.replace(":", "-")
+
+
+def render_mac_plain(mac: str) -> str:
+    """Render a MAC as IOS sends it in User-Name for MAB: ``020000001001``."""
+    return mac.replace(":", "").lower()
+
+
+def render_ios_session_id(address: str, counter: int, uptime_ms: int) -> str:
+    """Render a classic IOS audit session id: NAD address, counter, milliseconds of uptime, as 24 hex digits."""
+    return f"{int(IPv4Address(address)):08X}{counter & 0xFFFFFFFF:08X}{uptime_ms & 0xFFFFFFFF:08X}"

@@ -1,0 +1,76 @@
+"""The journal: one structured record for every decision of every node, with its reason.
+
+The human log, the scenario's timeline, the assertions and the control API are all rendered from it, never the
+other way round. Secrets and passwords are never in it. Facts are short and plain (str, int, float, bool, None),
+and free of anything that differs between two runs of the same seed, except under the names in `VOLATILE_FACTS`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from nac.clock import Clock
+
+Fact = str | int | float | bool | None
+Observer = Callable[[str, str, Mapping[str, Fact]], None]
+"""`observe(event, reason, facts)`: how a room below the journal reports a decision."""
+
+VOLATILE_FACTS = frozenset({"port", "source", "latency_ms"})
+"""Names of facts that may differ between two runs of one seed: ephemeral ports and measured times."""
+
+NO_FACTS: Mapping[str, Fact] = {}
+
+
+class JournalRecord(NamedTuple):
+    """One decision: when, by which node, what happened (a short kebab-case word), why (a sentence), and the facts."""
+
+    at: datetime
+    node: str
+    event: str
+    reason: str
+    facts: Mapping[str, Fact]
+
+
+class Journal:
+    """The records of one lab, oldest dropped first beyond `limit`."""
+
+    def __init__(self, clock: Clock, *, limit: int = 100_000) -> None:
+        """Start empty; `limit` bounds the records kept. They become `JournalRecord` when somebody reads them."""
+        self._clock = clock
+        self._records: deque[tuple[datetime, str, str, str, Mapping[str, Fact]]] = deque(maxlen=limit)
+        self._listeners: list[Callable[[JournalRecord], None]] = []
+        self.written = 0
+
+    def write(self, node: str, event: str, reason: str, facts: Mapping[str, Fact] = NO_FACTS) -> None:
+        """Keep one record and tell the listeners."""
+        record = (self._clock.now(), node, event, reason, facts)
+        self._records.append(record)
+        self.written += 1
+        for listener in self._listeners:
+            listener(JournalRecord(*record))
+
+    def writer(self, node: str) -> Observer:
+        """Build a function that writes as one node."""
+
+        def observe(event: str, reason: str, facts: Mapping[str, Fact] = NO_FACTS) -> None:
+            self.write(node, event, reason, facts)
+
+        return observe
+
+    def listen(self, listener: Callable[[JournalRecord], None]) -> Callable[[], None]:
+        """Call `listener` with every record from now on; the result ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self._records.clear()
+
+    def __iter__(self) -> Iterator[JournalRecord]:
+        return map(JournalRecord._make, tuple(self._records))
+
+    def __len__(self) -> int:
+        return len(self._records)

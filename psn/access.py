@@ -1,0 +1,196 @@
+"""Access-Requests: from credentials to a session, a decision and a reply, in one synchronous pass.
+
+The steps, in this order: identity (`psn.identity_stores`), session and its posture status (rules P4 and P6 of
+posture.md 2.1, initial status 6.2), authorization (`psn.authorization`), reply (`psn.accept`), record for MNT
+(`psn.audit`). Sources: aaa-mnt.md 1.2 to 1.7, RFC 2865, RFC 3579 section 2.6 (a Reject of EAP carries EAP-Failure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from nac.identity import find_mac
+from nac.journal import Fact
+from nac.runtime import Runtime
+from psn.accept import AcceptTemplate
+from psn.audit import Audit
+from psn.authorization import AuthorizationPolicy
+from psn.config import PsnConfig
+from psn.dacl_download import PREFIX as DACL_PREFIX
+from psn.dacl_download import DaclDownload
+from psn.endpoint_store import EndpointStore
+from psn.identity_stores import Authentication, Failure, IdentityStores
+from psn.posture_status import choose_initial_status
+from psn.session import Session
+from psn.session_cache import SessionCache
+from psn.session_identity import SessionIdentity
+from radius import attribute, mschap, remedy
+from radius.dictionary import Dictionary
+from radius.packet import Attribute, Code, Packet, encode_attributes
+from radius.server import Reply, Request
+
+REJECTED_BY_PROFILE: Failure = (15039, "Rejected per authorization profile")
+REPLY_TOO_LONG: Failure = (11014, "The reply's attributes do not fit: the redirect URL is longer than an attribute")
+EAP_NOT_SPOKEN: Failure = (11014, "EAP is not spoken by this node")
+NO_USER_NAME: Failure = (11014, "The request has no User-Name")
+
+
+class AccessService:
+    """Answers the Access-Requests of one node."""
+
+    def __init__(
+        self,
+        *,
+        config: PsnConfig,
+        runtime: Runtime,
+        sessions: SessionCache,
+        endpoints: EndpointStore,
+        audit: Audit,
+        identity: SessionIdentity,
+        templates: Mapping[str, AcceptTemplate],
+        dictionary: Dictionary,
+    ) -> None:
+        """Compile policy and templates; raises as `AuthorizationPolicy` and `AcceptTemplate` do."""
+        self._runtime = runtime
+        self._lease = config.posture.lease
+        self._sessions = sessions
+        self._endpoints = endpoints
+        self._audit = audit
+        self._identity = identity
+        self._stores = IdentityStores(
+            users=config.users,
+            endpoints=config.endpoints,
+            unknown_endpoints_continue=config.unknown_endpoints_continue,
+        )
+        self._policy = AuthorizationPolicy(
+            config.rules, profiles=config.profiles, psn_name=config.name, dictionary=dictionary
+        )
+        self._templates = templates
+        self._dacls = DaclDownload(config.dacls.values(), runtime=runtime, sessions=sessions, audit=audit)
+
+    def handle(self, request: Request) -> Reply | None:
+        """Answer one Access-Request; None (silence) where the shared secret is probably wrong."""
+        packet = request.packet
+        user_name = packet.text(attribute.USER_NAME)
+        if user_name is None:
+            return self._reject(request, "", "", NO_USER_NAME)
+        if user_name.startswith(DACL_PREFIX):
+            return self._dacls.handle(request, user_name)
+        mac = find_mac(packet.text(attribute.CALLING_STATION_ID) or "")
+        outcome = self._stores.authenticate(packet, request.client.secret, user_name, mac)
+        if outcome.failure is not None:
+            return self._fail(request, user_name, outcome, outcome.failure)
+        return self._admit(request, user_name, outcome, mac or "")
+
+    def _admit(self, request: Request, user_name: str, outcome: Authentication, mac: str) -> Reply:
+        """Open or refresh the session of somebody authenticated, and authorize it."""
+        now = self._runtime.clock.now()
+        session_id = self._identity.of_access(request.packet)
+        known = self._sessions.find(session_id)
+        session = known or Session(session_id=session_id, created_at=now, updated_at=now, mac=mac)
+        status_reason = self._refresh(session, request, user_name, mac, now)
+        session.groups = outcome.groups
+        session.method = outcome.method
+        decision = self._policy.decide(session, request)
+        profile = decision.profile
+        if not profile.accept:
+            return self._reject(request, user_name, outcome.method, REJECTED_BY_PROFILE, rule=decision.rule)
+        session.rule = decision.rule
+        session.profile = profile.name
+        session.awaits_posture = decision.awaits_posture
+        if profile.redirect is not None and not session.token:
+            session.token = f"{self._runtime.random.getrandbits(128):032x}"
+        session.acs_session_id = self._identity.next_acs_session_id()
+        class_value = f"CACS:{session_id}:{session.acs_session_id}"
+        try:
+            body, shown = self._templates[profile.name].build(session, class_value)
+        except ValueError:
+            return self._reject(request, user_name, outcome.method, REPLY_TOO_LONG, rule=decision.rule)
+        if known is None:
+            self._add(session)
+        self._audit.passed(request, session, outcome, decision, shown, now)
+        self._note(session, status_reason, known=known is not None)
+        return Reply(Code.ACCESS_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
+
+    def _refresh(self, session: Session, request: Request, user_name: str, mac: str, now: datetime) -> str:
+        """Bring a session up to date with a passed authentication; returns why its status is what it is."""
+        packet = request.packet
+        session.updated_at = now
+        session.user_name = user_name
+        session.calling_station_id = packet.text(attribute.CALLING_STATION_ID) or ""
+        session.nad = request.client.name
+        session.device_ip = request.source[0]
+        session.nas_ip = packet.address(attribute.NAS_IP_ADDRESS) or request.source[0]
+        session.nas_port_id = packet.text(attribute.NAS_PORT_ID) or ""
+        if mac != session.mac:
+            self._sessions.set_mac(session, mac)
+        address = packet.address(attribute.FRAMED_IP_ADDRESS)
+        if address is not None:
+            self._sessions.set_addresses(session, (address,))
+        if session.posture_status is not None:
+            return "the session is known to this node and keeps its status"
+        attributes = self._endpoints.attributes_of(mac)
+        session.posture_status, reason = choose_initial_status(attributes, lease=self._lease, now=now)
+        return reason
+
+    def _add(self, session: Session) -> None:
+        """Keep a new session; say which one the limit drove out."""
+        evicted = self._sessions.add(session)
+        if evicted is not None:
+            self._runtime.write(
+                "session-evicted",
+                f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used",
+                {"session_id": evicted.session_id, "mac": evicted.mac},
+            )
+
+    def _note(self, session: Session, status_reason: str, *, known: bool) -> None:
+        self._runtime.write(
+            "access-accept",
+            f"rule {session.rule!r} gives {session.profile}; {status_reason}",
+            {
+                "user": session.user_name,
+                "mac": session.mac,
+                "session_id": session.session_id,
+                "method": session.method,
+                "rule": session.rule,
+                "profile": session.profile,
+                "posture_status": session.posture_status,
+                "known_session": known,
+            },
+        )
+
+    def _fail(self, request: Request, user_name: str, outcome: Authentication, failure: Failure) -> Reply | None:
+        """Answer somebody who is not authenticated; silence where only the secret can be at fault."""
+        if outcome.suspect_secret:
+            why = remedy.for_wrong_secret(request.client, request.source[0])
+            facts = {"user": user_name, "address": request.source[0]}
+            self._runtime.write("radius-drop", f"the password came out unreadable: {why}", facts)
+            return None
+        if attribute.EAP_MESSAGE in request.packet.index:
+            failure = EAP_NOT_SPOKEN
+        return self._reject(request, user_name, outcome.method, failure)
+
+    def _reject(self, request: Request, user_name: str, method: str, failure: Failure, *, rule: str = "") -> Reply:
+        """Refuse access, for a reason of the catalogue."""
+        self._audit.failed(request, user_name, method, failure, rule=rule)
+        code, text = failure
+        facts: dict[str, Fact] = {"user": user_name, "method": method, "failure": code, "rule": rule}
+        self._runtime.write("access-reject", f"{code} {text}", facts)
+        return Reply(Code.ACCESS_REJECT, encode_attributes(list_reject_attributes(request.packet)))
+
+
+def list_reject_attributes(packet: Packet) -> list[Attribute]:
+    """List what a Reject must carry for the method of its request."""
+    eap = b"".join(packet.list_octets(attribute.EAP_MESSAGE))
+    if len(eap) >= 2:
+        return [(attribute.EAP_MESSAGE, bytes((4, eap[1], 0, 4)))]
+    response = packet.octets(attribute.MS_CHAP2_RESPONSE)
+    if response:
+        return [
+            (
+                attribute.MS_CHAP_ERROR,
+                mschap.encode_error(response[0], packet.octets(attribute.MS_CHAP_CHALLENGE) or b""),
+            )
+        ]
+    return []

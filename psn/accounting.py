@@ -1,0 +1,139 @@
+"""Accounting-Requests: what start, interim and stop do to the session cache, and the record MNT gets of them.
+
+Rules P5 to P7 of posture.md 2.1: a start or interim refreshes a known entry; an interim for an unknown session makes
+a poor one; a stop that this node processes removes the entry here and nowhere else; a stop for an unknown session
+changes nothing but is still reported. Answered only after the change is recorded (RFC 2866 section 3); a request
+without Acct-Status-Type is not answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from nac import syslog_catalogue as catalogue
+from nac.identity import find_mac
+from nac.journal import Fact
+from nac.runtime import Runtime
+from nac.syslog_catalogue import CatalogueEntry
+from psn.audit import Audit
+from psn.session import Session, SessionState
+from psn.session_cache import SessionCache
+from psn.session_identity import SessionIdentity
+from radius import attribute
+from radius.packet import Code, Packet
+from radius.server import Reply, Request
+
+RESPONSE = Reply(Code.ACCOUNTING_RESPONSE)
+
+_RECORDS: Mapping[int, CatalogueEntry] = MappingProxyType(
+    {
+        attribute.ACCT_START: catalogue.ACCOUNTING_START,
+        attribute.ACCT_STOP: catalogue.ACCOUNTING_STOP,
+        attribute.ACCT_INTERIM_UPDATE: catalogue.ACCOUNTING_INTERIM,
+        attribute.ACCT_ON: catalogue.ACCOUNTING_ON,
+        attribute.ACCT_OFF: catalogue.ACCOUNTING_OFF,
+    }
+)
+
+
+class AccountingService:
+    """Answers the Accounting-Requests of one node."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        sessions: SessionCache,
+        audit: Audit,
+        identity: SessionIdentity,
+        phantom_on_start: bool,
+    ) -> None:
+        """`phantom_on_start` lets a start for an unknown session make an entry too (not public; off by default)."""
+        self._runtime = runtime
+        self._sessions = sessions
+        self._audit = audit
+        self._identity = identity
+        self._phantom_on_start = phantom_on_start
+
+    def handle(self, request: Request) -> Reply | None:
+        """Record one request and answer it; None where it does not say what it reports."""
+        packet = request.packet
+        status = packet.integer(attribute.ACCT_STATUS_TYPE)
+        entry = _RECORDS.get(status or 0)
+        if entry is None:
+            self._runtime.write("accounting-drop", f"Acct-Status-Type {status} says nothing this node can record")
+            return None
+        session_id = ""
+        if status not in (attribute.ACCT_ON, attribute.ACCT_OFF):
+            session_id = self._identity.of_accounting(packet)
+            self._apply(request, status or 0, session_id)
+        self._audit.accounted(entry, request, session_id, self._identity.next_acs_session_id())
+        return RESPONSE
+
+    def _apply(self, request: Request, status: int, session_id: str) -> None:
+        """Change the session cache as the record asks."""
+        session = self._sessions.find(session_id)
+        if status == attribute.ACCT_STOP:
+            self._stop(session, session_id)
+        elif session is not None:
+            self._refresh(session, request.packet, started=status == attribute.ACCT_START)
+        elif status == attribute.ACCT_INTERIM_UPDATE or self._phantom_on_start:
+            self._add_poor_entry(request, session_id)
+        else:
+            self._write(
+                "accounting-start", "no entry for this session, and a start makes none", session_id, request.packet
+            )
+
+    def _stop(self, session: Session | None, session_id: str) -> None:
+        if session is None:
+            why = "no entry for this session here; only the record goes on to MNT"
+            self._runtime.write("accounting-stop", why, {"session_id": session_id, "known_session": False})
+            return
+        self._sessions.remove(session_id)
+        why = "the stop reached this node: its entry is removed"
+        facts: dict[str, Fact] = {"session_id": session_id, "mac": session.mac, "known_session": True}
+        self._runtime.write("accounting-stop", why, facts)
+
+    def _refresh(self, session: Session, packet: Packet, *, started: bool) -> None:
+        session.updated_at = self._runtime.clock.now()
+        session.acct_session_id = packet.text(attribute.ACCT_SESSION_ID) or session.acct_session_id
+        address = packet.address(attribute.FRAMED_IP_ADDRESS)
+        if address is not None:
+            self._sessions.set_addresses(session, (address,))
+        if started:
+            session.state = SessionState.STARTED
+        event = "accounting-start" if started else "accounting-interim"
+        self._write(event, "the session is known and refreshed", session.session_id, packet)
+
+    def _add_poor_entry(self, request: Request, session_id: str) -> None:
+        """Make an entry from what accounting alone tells (P5, P10)."""
+        packet = request.packet
+        now = self._runtime.clock.now()
+        calling = packet.text(attribute.CALLING_STATION_ID) or ""
+        address = packet.address(attribute.FRAMED_IP_ADDRESS)
+        session = Session(
+            session_id=session_id,
+            created_at=now,
+            updated_at=now,
+            state=SessionState.STARTED,
+            user_name=packet.text(attribute.USER_NAME) or "",
+            mac=find_mac(calling) or "",
+            calling_station_id=calling,
+            addresses=(address,) if address is not None else (),
+            nad=request.client.name,
+            device_ip=request.source[0],
+            nas_ip=packet.address(attribute.NAS_IP_ADDRESS) or request.source[0],
+            nas_port_id=packet.text(attribute.NAS_PORT_ID) or "",
+            acct_session_id=packet.text(attribute.ACCT_SESSION_ID) or "",
+        )
+        evicted = self._sessions.add(session)
+        why = "accounting for a session unknown here: an entry without groups, method or posture status"
+        self._write("session-from-accounting", why, session_id, packet)
+        if evicted is not None:
+            why = f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used"
+            self._runtime.write("session-evicted", why, {"session_id": evicted.session_id, "mac": evicted.mac})
+
+    def _write(self, event: str, why: str, session_id: str, packet: Packet) -> None:
+        mac = find_mac(packet.text(attribute.CALLING_STATION_ID) or "") or ""
+        self._runtime.write(event, why, {"session_id": session_id, "mac": mac})

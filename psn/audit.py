@@ -1,0 +1,166 @@
+"""The records a policy service node ships to MNT: which attributes each carries, in the order of real lines.
+
+Source: aaa-mnt.md 4.2 to 4.4. What is the same for every record of one device or one decision is rendered once.
+RequestLatency is always 0: a request is answered in the turn of the loop that received it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nac.identity import find_mac, render_mac_hyphens
+from nac.posture import PostureStatus
+from nac.runtime import Runtime
+from nac.syslog import escape, render_attributes
+from nac.syslog_catalogue import (
+    AUTHENTICATION_FAILED,
+    AUTHENTICATION_SUCCEEDED,
+    DACL_DOWNLOAD_FAILED,
+    DACL_DOWNLOAD_SUCCEEDED,
+    CatalogueEntry,
+)
+from psn.authorization import Decision
+from psn.config import PsnConfig
+from psn.identity_stores import Authentication, Failure
+from psn.request_log import RequestLog
+from psn.session import Session
+from psn.syslog_sender import SyslogSender
+from radius import attribute
+from radius.dictionary import Dictionary
+from radius.server import Request
+
+_PROFILE_ID = "b0699505-3150-4215-a80e-6753d45bf56c"
+"""Id of the network device profile named Cisco, in this lab."""
+
+_PLACES_REMEMBERED = 4_096
+_Place = tuple[str, str, tuple[str, int]]
+"""Client name, source address, and our own address and port."""
+
+
+class Audit:
+    """Renders and ships the records of one node."""
+
+    def __init__(self, *, config: PsnConfig, runtime: Runtime, sender: SyslogSender, dictionary: Dictionary) -> None:
+        """Render the constant parts."""
+        self._runtime = runtime
+        self._sender = sender
+        self._requests = RequestLog(dictionary)
+        self._policy_set = escape(config.policy_set)
+        self._places: dict[_Place, tuple[str, str]] = {}
+        self._tails: dict[tuple[str, str, str, str], str] = {}
+
+    def passed(
+        self,
+        request: Request,
+        session: Session,
+        outcome: Authentication,
+        decision: Decision,
+        response: str,
+        now: datetime,
+    ) -> None:
+        """Ship 5200, authentication succeeded."""
+        user = escape(session.user_name)
+        mac = find_mac(session.user_name)
+        shown_user = user if mac is None else render_mac_hyphens(mac)
+        key = (outcome.method, outcome.steps, decision.rule, session.profile)
+        tail = self._tails.get(key) or self._render_tail(key, outcome)
+        status = session.posture_status or PostureStatus.UNKNOWN
+        pending = decision.awaits_posture and status is PostureStatus.UNKNOWN
+        head, device = self._describe(request)
+        self._sender.send(
+            AUTHENTICATION_SUCCEEDED,
+            now,
+            f"{head}UserName={shown_user}, Protocol=Radius, RequestLatency=0, "
+            f"{device}{self._requests.render(request.packet.attributes)}"
+            f"OriginalUserName={user}, AcsSessionID={session.acs_session_id}, {tail}"
+            f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={session.mac.replace(':', '-')}, "
+            f"PostureAssessmentStatus={'Pending' if pending else 'NotApplicable'}, "
+            f"PostureStatus={status.shown if pending else status}, "
+            f"Response={{{response}}}, ",
+        )
+
+    def failed(self, request: Request, user_name: str, method: str, failure: Failure, *, rule: str = "") -> None:
+        """Ship 5400, authentication failed."""
+        pairs = [("AuthenticationMethod", method), ("AuthorizationPolicyMatchedRule", rule)]
+        pairs.append(("FailureReason", f"{failure[0]} {failure[1]}"))
+        self._ship_outcome(AUTHENTICATION_FAILED, request, user_name, [pair for pair in pairs if pair[1]])
+
+    def downloaded(self, request: Request, name: str, failure: Failure | None) -> None:
+        """Ship 5232 or 5419: a dACL was downloaded, or not. Its identity is the ACL's name, it has no endpoint."""
+        entry = DACL_DOWNLOAD_SUCCEEDED if failure is None else DACL_DOWNLOAD_FAILED
+        reason = [] if failure is None else [("FailureReason", f"{failure[0]} {failure[1]}")]
+        self._ship_outcome(entry, request, name, reason)
+
+    def accounted(self, entry: CatalogueEntry, request: Request, session_id: str, acs_session_id: str) -> None:
+        """Ship an accounting record, 3000 to 3004."""
+        packet = request.packet
+        user = escape(packet.text(attribute.USER_NAME) or "")
+        head, device = self._describe(request)
+        self._sender.send(
+            entry,
+            self._runtime.clock.now(),
+            f"{head}RequestLatency=0, {device}UserName={user}, "
+            f"{self._requests.render(packet.attributes)}AcsSessionID={acs_session_id}, "
+            "SelectedAccessService=Default Network Access, Step=11004, Step=11017, Step=15049, Step=15008, "
+            f"Step=22094, Step=11005, CPMSessionID={escape(session_id)}, ISEPolicySetName={self._policy_set}, ",
+        )
+
+    def ship(self, entry: CatalogueEntry, pairs: list[tuple[str, str]]) -> None:
+        """Ship a record that answers no request: posture reports, dynamic authorization."""
+        self._sender.send(entry, self._runtime.clock.now(), render_attributes(pairs))
+
+    def _ship_outcome(
+        self, entry: CatalogueEntry, request: Request, user_name: str, pairs: list[tuple[str, str]]
+    ) -> None:
+        head, device = self._describe(request)
+        self._sender.send(
+            entry,
+            self._runtime.clock.now(),
+            f"{head}UserName={escape(user_name)}, Protocol=Radius, RequestLatency=0, "
+            f"{device}{self._requests.render(request.packet.attributes)}"
+            f"{render_attributes(pairs)}",
+        )
+
+    def _describe(self, request: Request) -> tuple[str, str]:
+        """Render where a request came from and arrived, and whose it is; the same for every request of a device."""
+        key = (request.client.name, request.source[0], request.received_on)
+        return self._places.get(key) or self._describe_new(key, request.client.groups)
+
+    def _describe_new(self, key: _Place, groups: tuple[str, ...]) -> tuple[str, str]:
+        name, source, (address, port) = key
+        head = [("ConfigVersionId", "1"), ("Device IP Address", source)]
+        head += [("DestinationIPAddress", address), ("DestinationPort", str(port))]
+        device = [("NetworkDeviceName", name), ("NetworkDeviceProfileName", "Cisco")]
+        device += [("NetworkDeviceProfileId", _PROFILE_ID), ("IsThirdPartyDeviceFlow", "false")]
+        device += [("NetworkDeviceGroups", group) for group in groups]
+        if len(self._places) >= _PLACES_REMEMBERED:
+            self._places.clear()
+        rendered = self._places[key] = (render_attributes(head), render_attributes(device))
+        return rendered
+
+    def _render_tail(self, key: tuple[str, str, str, str], outcome: Authentication) -> str:
+        """Render what every authentication by one method under one rule shares."""
+        _, _, rule, profile = key
+        groups = [("IdentityGroup", group) for group in outcome.groups or ()]
+        before = render_attributes(
+            [
+                ("AuthenticationIdentityStore", outcome.store),
+                ("AuthenticationMethod", outcome.method),
+                ("SelectedAccessService", "Default Network Access"),
+                ("SelectedAuthorizationProfiles", profile),
+                ("UseCase", "Host Lookup" if outcome.method == "Lookup" else ""),
+                *groups,
+            ]
+        )
+        after = render_attributes(
+            [
+                ("SelectedAuthenticationIdentityStores", outcome.store),
+                ("AuthenticationStatus", "AuthenticationPassed"),
+                ("IdentityPolicyMatchedRule", "Default"),
+                ("AuthorizationPolicyMatchedRule", rule),
+                ("ISEPolicySetName", self._policy_set),
+            ]
+        )
+        steps = f"Step=11001, Step=11017, Step=15049, Step=15008, {outcome.steps}Step=15036, Step=15016, Step=11002, "
+        tail = self._tails[key] = before + steps + after
+        return tail

@@ -1,0 +1,157 @@
+"""CoA towards the NAD of a session: what is sent, and what MNT is told of its outcome.
+
+A posture result reauthenticates the session with its last method (aaa-mnt.md 2.3, 2.4): the NAD keeps the session id
+and asks again, and the rules then see the new status. Records 5205 and 5417 with the steps of 2.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from nac.journal import Fact
+from nac.posture import PostureStatus
+from nac.runtime import Runtime
+from nac.syslog_catalogue import DYNAMIC_AUTHORIZATION_FAILED, DYNAMIC_AUTHORIZATION_SUCCEEDED
+from psn.audit import Audit
+from psn.session import Session
+from radius import attribute
+from radius.client import NoResponseError, Peer, RadiusClient
+from radius.client_table import ClientTable
+from radius.dynamic_authorization import ErrorCause, build_request
+from radius.packet import Attribute, Code, Packet, address, text
+from radius.retransmission import Retransmission
+
+
+class CoaCommand(Enum):
+    """What a NAD is asked to do with a session; the value is its Cisco-AVPairs (aaa-mnt.md 2.2)."""
+
+    REAUTHENTICATE_LAST = ("subscriber:command=reauthenticate", "subscriber:reauthenticate-type=last")
+    REAUTHENTICATE_RERUN = ("subscriber:command=reauthenticate", "subscriber:reauthenticate-type=rerun")
+    BOUNCE_HOST_PORT = ("subscriber:command=bounce-host-port",)
+    DISABLE_HOST_PORT = ("subscriber:command=disable-host-port",)
+    DISCONNECT = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoaOutcome:
+    """How a CoA ended. `code` is a catalogue step: 11223 ACK, 11224 NAK, 11213 no answer, 11205 no such NAD."""
+
+    acknowledged: bool
+    code: int
+    reason: str
+
+
+class CoaSender:
+    """Sends CoA and Disconnect requests for the sessions this node owns."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        client: RadiusClient,
+        devices: ClientTable,
+        audit: Audit,
+        retransmission: Retransmission,
+    ) -> None:
+        """Use a RADIUS client bound to the node's own address, which is the one NADs know."""
+        self._runtime = runtime
+        self._client = client
+        self._devices = devices
+        self._audit = audit
+        self._retransmission = retransmission
+
+    async def send(self, session: Session, command: CoaCommand, *, cause: str) -> CoaOutcome:
+        """Send one command for one session and report the outcome; never raises for what the NAD does."""
+        learned = self._devices.find(session.device_ip) if session.device_ip else None
+        if learned is None:
+            outcome = CoaOutcome(acknowledged=False, code=11205, reason="no network device is known for this session")
+            port = 0
+        else:
+            port = learned.client.coa_port
+            peer = Peer(host=session.device_ip, port=port, secret=learned.client.secret)
+            outcome = await self._exchange(peer, session, command)
+        self._report(session, command, outcome, cause=cause, port=port)
+        return outcome
+
+    async def _exchange(self, peer: Peer, session: Session, command: CoaCommand) -> CoaOutcome:
+        code = Code.DISCONNECT_REQUEST if command is CoaCommand.DISCONNECT else Code.COA_REQUEST
+        attributes = build_request(code, list_attributes(session, command), self._runtime.clock.now())
+        facts = {"session_id": session.session_id, "mac": session.mac, "nad": session.nad, "command": command.name}
+        self._runtime.write("coa-sent", f"{command.name.lower()} asked of {peer.host}", facts)
+        try:
+            reply = await self._client.exchange(peer, code, attributes, retransmission=self._retransmission)
+        except NoResponseError as error:
+            why = f"no answer from {peer.host} to {error.attempts} requests"
+            return CoaOutcome(acknowledged=False, code=11213, reason=why)
+        return judge_reply(reply)
+
+    def _report(self, session: Session, command: CoaCommand, outcome: CoaOutcome, *, cause: str, port: int) -> None:
+        """Journal the outcome and ship 5205 or 5417."""
+        event = "coa-acknowledged" if outcome.acknowledged else "coa-failed"
+        facts: dict[str, Fact] = {
+            "session_id": session.session_id,
+            "mac": session.mac,
+            "nad": session.nad,
+            "command": command.name,
+            "code": outcome.code,
+        }
+        self._runtime.write(event, outcome.reason, facts)
+        entry = DYNAMIC_AUTHORIZATION_SUCCEEDED if outcome.acknowledged else DYNAMIC_AUTHORIZATION_FAILED
+        self._audit.ship(entry, list_record(session, command, outcome, cause=cause, port=port))
+
+
+def list_attributes(session: Session, command: CoaCommand) -> list[Attribute]:
+    """List what identifies device and session, then the command."""
+    attributes: list[Attribute] = [(attribute.NAS_IP_ADDRESS, address(session.nas_ip))]
+    if session.calling_station_id:
+        attributes.append((attribute.CALLING_STATION_ID, text(session.calling_station_id)))
+    pairs = (f"audit-session-id={session.session_id}", *command.value)
+    return attributes + [(attribute.CISCO_AVPAIR, text(pair)) for pair in pairs]
+
+
+def judge_reply(reply: Packet) -> CoaOutcome:
+    """Turn a NAD's reply into an outcome."""
+    if reply.code in (Code.COA_ACK, Code.DISCONNECT_ACK):
+        step = 11223 if reply.code == Code.COA_ACK else 11221
+        return CoaOutcome(acknowledged=True, code=step, reason="the device acknowledged")
+    number = reply.integer(attribute.ERROR_CAUSE)
+    try:
+        cause = f"{number} {ErrorCause(number or 0).name.lower().replace('_', ' ')}"
+    except ValueError:
+        cause = str(number) if number is not None else "none given"
+    step = 11224 if reply.code == Code.COA_NAK else 11222
+    return CoaOutcome(acknowledged=False, code=step, reason=f"the device refused; Error-Cause {cause}")
+
+
+def list_record(
+    session: Session, command: CoaCommand, outcome: CoaOutcome, *, cause: str, port: int
+) -> list[tuple[str, str]]:
+    """List the attributes of 5205 and 5417 in the order of real lines (aaa-mnt.md 2.3, 4.3)."""
+    status = session.posture_status or PostureStatus.UNKNOWN
+    kind = "Disconnect" if command is CoaCommand.DISCONNECT else command.value[0].partition("=")[2].capitalize()
+    steps = ("11204", "11220", "11100", "11101" if outcome.code not in (11213, 11205) else "11104", str(outcome.code))
+    pairs = [
+        ("ConfigVersionId", "1"),
+        ("Device IP Address", session.device_ip),
+        ("UserName", session.user_name),
+        ("NetworkDeviceName", session.nad),
+        ("NAS-IP-Address", session.nas_ip),
+        ("Calling-Station-ID", session.calling_station_id),
+        ("cisco-av-pair", f"audit-session-id={session.session_id}"),
+        ("AcsSessionID", session.acs_session_id),
+        ("SelectedAuthorizationProfiles", session.profile),
+        *(("Step", step) for step in steps),
+        ("AuthorizationPolicyMatchedRule", session.rule),
+        ("CPMSessionID", session.session_id),
+        ("EndPointMACAddress", session.mac.replace(":", "-")),
+        ("Device CoA type", "Cisco CoA"),
+        ("Device CoA port", str(port)),
+        ("CoASourceComponent", "Posture"),
+        ("CoAReason", cause),
+        ("CoAType", kind),
+        ("PostureStatus", status.value),
+    ]
+    if not outcome.acknowledged:
+        pairs.append(("FailureReason", f"{outcome.code} {outcome.reason}"))
+    return [pair for pair in pairs if pair[1]]

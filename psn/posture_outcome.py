@@ -1,0 +1,108 @@
+"""What follows from a posture result: the lease, the records for MNT, and a CoA where the status changed.
+
+Step 8 of posture.md 5.1. A status that stays as it was gives no CoA: that is why a session found Compliant, be it the
+wrong one, ends an agent's scan without anything happening at the NAD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nac.posture import PostureStatus
+from nac.runtime import Runtime
+from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
+from psn.audit import Audit
+from psn.endpoint_store import EndpointStore
+from psn.posture_policy import PostureSettings
+from psn.posture_result import PostureResult
+from psn.posture_status import POSTURE_EXPIRY, renew_lease
+from psn.session import Session
+
+
+class PostureOutcome:
+    """Applies the results of one node's portal."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        settings: PostureSettings,
+        endpoints: EndpointStore,
+        audit: Audit,
+        reauthenticate: Callable[[Session, str], None],
+    ) -> None:
+        """`reauthenticate(session, cause)` starts a CoA and returns at once."""
+        self._runtime = runtime
+        self._lease = settings.lease
+        self._endpoints = endpoints
+        self._audit = audit
+        self._reauthenticate = reauthenticate
+
+    def apply(self, result: PostureResult) -> None:
+        """Record one result; ask the NAD to reauthenticate where the status changed."""
+        session = result.session
+        facts = {
+            "session_id": session.session_id,
+            "mac": session.mac,
+            "posture_status": result.status.value,
+            "previous": result.previous.value if result.previous else "",
+            "policies": ", ".join(result.policies),
+        }
+        self._runtime.write("posture-result", result.reason, facts)
+        self._ship(result)
+        if result.status is PostureStatus.COMPLIANT and session.mac:
+            self._renew_lease(session)
+        if result.status is result.previous:
+            self._runtime.write(
+                "coa-not-needed", f"the status was {result.status} before: no CoA", {"mac": session.mac}
+            )
+        else:
+            self._reauthenticate(session, f"posture status changed to {result.status}")
+
+    def _renew_lease(self, session: Session) -> None:
+        attributes = self._endpoints.attributes_of(session.mac)
+        expiry = renew_lease(attributes, lease=self._lease, now=self._runtime.clock.now())
+        if expiry is not None:
+            self._endpoints.set_attribute(session.mac, POSTURE_EXPIRY, expiry)
+            why = "a posture success begins a new lease"
+            self._runtime.write("posture-lease", why, {"mac": session.mac, "posture_expiry": expiry})
+
+    def _ship(self, result: PostureResult) -> None:
+        """Ship 87500 where provisioning selected something, then 87000 or 87001."""
+        if result.agent_configuration and not result.is_reassessment:
+            self._audit.ship(PROVISIONING_SUCCEEDED, list_provisioning(result))
+        self._audit.ship(REASSESSMENT_REPORT if result.is_reassessment else POSTURE_REPORT, list_report(result))
+
+
+def list_provisioning(result: PostureResult) -> list[tuple[str, str]]:
+    """List the attributes of 87500."""
+    session = result.session
+    pairs = [
+        ("MacAddress", session.mac.replace(":", "-")),
+        ("IpAddress", result.address),
+        ("SessionId", session.session_id),
+        ("UserName", result.user_name),
+        ("OperatingSystem", result.operating_system),
+        ("PostureAgentVersion", result.agent_version),
+        ("AgentConfiguration", result.agent_configuration),
+    ]
+    return [pair for pair in pairs if pair[1]]
+
+
+def list_report(result: PostureResult) -> list[tuple[str, str]]:
+    """List the attributes of 87000 and 87001 (aaa-mnt.md 4.4)."""
+    session = result.session
+    pairs = [
+        ("MacAddress", session.mac.replace(":", "-")),
+        ("OperatingSystem", result.operating_system),
+        ("PostureAgentVersion", result.agent_version),
+        ("PostureStatus", result.status.value),
+        ("PosturePolicyMatched", ", ".join(result.policies)),
+        ("PostureReport", result.report),
+        ("UserName", result.user_name),
+        ("SessionId", session.session_id),
+        ("IpAddress", result.address),
+        ("SystemName", result.system_name),
+        ("SystemDomain", result.system_domain),
+    ]
+    return [pair for pair in pairs if pair[1]]

@@ -1,0 +1,74 @@
+"""The duplicate cache of a server: a repeated request gets the stored reply, or nothing while the first is in work.
+
+RFC 5080 section 2.2.2: a duplicate has the same source address, source port, identifier and Request Authenticator,
+on the same receiving socket; its reply is sent again without processing; a new authenticator on the same tuple
+replaces the entry; entries live at least 5 s and at most 30 s. Instants are seconds of any monotonic clock.
+
+Entries stand in two generations, each filled for half the longest lifetime: ageing costs one comparison a request,
+and an entry lives between 15 and 30 seconds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+Key = tuple[tuple[str, int], int]
+"""Source address and port, and the identifier; one cache serves one socket."""
+
+LONGEST_LIFETIME = 30.0
+_GENERATION_LIMIT = 131_072
+
+
+class Standing(Enum):
+    """How a request stands that has no stored reply."""
+
+    NEW = "new"
+    IN_PROGRESS = "in progress"
+
+
+class DuplicateCache:
+    """Replies by source and identifier; at `limit` entries a generation ends early, which bounds memory."""
+
+    __slots__ = ("_limit", "_old", "_turn_at", "_young")
+
+    def __init__(self, *, limit: int = _GENERATION_LIMIT) -> None:
+        """Start empty."""
+        self._limit = limit
+        self._young: dict[Key, tuple[bytes, bytes | None]] = {}
+        self._old: dict[Key, tuple[bytes, bytes | None]] = {}
+        self._turn_at = 0.0
+
+    def begin(self, key: Key, authenticator: bytes, now: float) -> bytes | Standing:
+        """Take note of a request: its stored reply where it is a duplicate, else how it stands."""
+        if now >= self._turn_at or len(self._young) >= self._limit:
+            self._turn(now)
+        entry = self._young.get(key) or self._old.get(key)
+        if entry is not None and entry[0] == authenticator:
+            return Standing.IN_PROGRESS if entry[1] is None else entry[1]
+        self._young[key] = (authenticator, None)
+        return Standing.NEW
+
+    def finish(self, key: Key, authenticator: bytes, reply: bytes) -> None:
+        """Store the reply of a request unless a newer one has taken its place."""
+        if self._is_newest(key, authenticator):
+            self._young[key] = (authenticator, reply)
+
+    def forget(self, key: Key, authenticator: bytes) -> None:
+        """Drop a request that gets no reply, so that its retransmission is processed anew."""
+        if self._is_newest(key, authenticator):
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._young.keys() | self._old.keys())
+
+    def _is_newest(self, key: Key, authenticator: bytes) -> bool:
+        entry = self._young.get(key) or self._old.get(key)
+        return entry is not None and entry[0] == authenticator
+
+    def _turn(self, now: float) -> None:
+        """End a generation; both where more than a whole lifetime has passed, as after a leap of the clock."""
+        half = LONGEST_LIFETIME / 2
+        self._old = {} if now >= self._turn_at + half else self._young
+        self._young = {}
+        self._turn_at = now + half

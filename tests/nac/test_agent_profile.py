@@ -1,0 +1,62 @@
+"""The agent's profile: XML in both directions, ranges of the profile editor, and any octets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nac.agent_profile import AgentProfile, decode_profile, encode_profile
+from nac.posture_message import MalformedMessageError
+
+PROFILE = AgentProfile(
+    discovery_host="discovery.lab.test",
+    call_home=("psn1.lab.test", "psn2.lab.test:8443"),
+    server_name_rules=("*.lab.test",),
+    backoff_timer_limit=timedelta(seconds=60),
+)
+
+
+@pytest.mark.parametrize("profile", [PROFILE, AgentProfile()])
+def test_a_profile_is_its_xml_and_back(profile: AgentProfile) -> None:
+    assert decode_profile(encode_profile(profile)) == profile
+
+
+def test_a_profile_is_written_as_the_agents_configuration_file() -> None:
+    assert b"<cfg><DiscoveryHost>discovery.lab.test</DiscoveryHost>" in encode_profile(PROFILE)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"network_transition_delay": timedelta(seconds=1)},
+        {"backoff_timer_limit": timedelta(seconds=601)},
+        {"remediation_timer": timedelta(minutes=301)},
+    ],
+)
+def test_values_outside_the_profile_editors_ranges_are_refused(setting: dict[str, timedelta]) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        AgentProfile(**setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (b"<NetworkTransitionDelay>3<", b"<NetworkTransitionDelay>99<", "outside 2..30 s"),
+        (b"<NetworkTransitionDelay>3<", b"<NetworkTransitionDelay>soon<", "'soon' is not a number of seconds"),
+        (b"<CallHomeList />", b"", "lacks 'CallHomeList'"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(old: bytes, new: bytes, fault: str) -> None:
+    with pytest.raises(MalformedMessageError, match=fault):
+        decode_profile(encode_profile(AgentProfile()).replace(old, new))
+
+
+@given(st.binary())
+def test_any_octets_make_a_profile_or_the_documented_error(data: bytes) -> None:
+    try:
+        decode_profile(data)
+    except MalformedMessageError as error:
+        assert error.message == "agent configuration"
