@@ -18,8 +18,8 @@ Fact = str | int | float | bool | None
 Observer = Callable[[str, str, Mapping[str, Fact]], None]
 """`observe(event, reason, facts)`: how a room below the journal reports a decision."""
 
-VOLATILE_FACTS = frozenset({"port", "source", "latency_ms"})
-"""Names of facts that may differ between two runs of one seed: ephemeral ports and measured times."""
+VOLATILE_FACTS = frozenset({"port", "log"})
+"""Names of facts that may differ between two runs of one seed: ephemeral ports, and log text that holds them."""
 
 NO_FACTS: Mapping[str, Fact] = {}
 
@@ -44,9 +44,11 @@ class Journal:
         self._listeners: list[Callable[[JournalRecord], None]] = []
         self.written = 0
 
-    def write(self, node: str, event: str, reason: str, facts: Mapping[str, Fact] = NO_FACTS) -> None:
-        """Keep one record and tell the listeners."""
-        record = (self._clock.now(), node, event, reason, facts)
+    def write(
+        self, node: str, event: str, reason: str, facts: Mapping[str, Fact] = NO_FACTS, at: datetime | None = None
+    ) -> None:
+        """Keep one record and tell the listeners; `at` spares a look at the clock where the caller has looked."""
+        record = (at or self._clock.now(), node, event, reason, facts)
         self._records.append(record)
         self.written += 1
         for listener in self._listeners:

@@ -40,22 +40,23 @@ class AcceptTemplate:
             self._url_start = f"https://{profile.redirect.host or portal}/portal/gateway?sessionId="
             self._url_end = f"&portal={profile.redirect.portal}&action={profile.redirect.action}&token="
 
-    def build(self, session: Session, class_value: str) -> tuple[bytes, str]:
+    def build(self, session: Session) -> tuple[bytes, str]:
         """Build the reply to one session: its encoded attributes, and the log's Response value without braces.
 
         Raises `ValueError` where the session id makes the redirect URL longer than an attribute.
         """
-        octets = encode_attribute(attribute.USER_NAME, text(session.user_name))
-        shown = f"User-Name={escape(session.user_name)}; "
+        user_name = session.user_name
+        session_id = session.session_id
+        class_value = f"CACS:{session_id}:{session.acs_session_id}"
+        octets = encode_attribute(attribute.USER_NAME, user_name.encode())
         if self._keeps_connectivity:
-            state = f"ReauthSession:{session.session_id}"
-            octets += encode_attribute(attribute.STATE, text(state))
-            shown += f"State={escape(state)}; "
-        octets += encode_attribute(attribute.CLASS, text(class_value)) + self._static
-        shown += f"Class={escape(class_value)}; {self._shown}"
+            octets += encode_attribute(attribute.STATE, f"ReauthSession:{session_id}".encode())
+        octets += encode_attribute(attribute.CLASS, class_value.encode()) + self._static
+        state = f"State=ReauthSession:{escape(session_id)}; " if self._keeps_connectivity else ""
+        shown = f"User-Name={escape(user_name)}; {state}Class={escape(class_value)}; {self._shown}"
         if self._url_start:
-            pair = f"url-redirect={self._url_start}{quote(session.session_id)}{self._url_end}{session.token}"
-            octets += encode_attribute(attribute.CISCO_AVPAIR, text(pair))
+            pair = f"url-redirect={self._url_start}{quote(session_id)}{self._url_end}{session.token}"
+            octets += encode_attribute(attribute.CISCO_AVPAIR, pair.encode())
             shown += f"cisco-av-pair={pair}; "
         return octets, f"{shown}LicenseTypes=1; "
 

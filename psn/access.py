@@ -30,6 +30,8 @@ from radius.dictionary import Dictionary
 from radius.packet import Attribute, Code, Packet, encode_attributes
 from radius.server import Reply, Request
 
+_ACCEPT = int(Code.ACCESS_ACCEPT)
+
 REJECTED_BY_PROFILE: Failure = (15039, "Rejected per authorization profile")
 REPLY_TOO_LONG: Failure = (11014, "The reply's attributes do not fit: the redirect URL is longer than an attribute")
 EAP_NOT_SPOKEN: Failure = (11014, "EAP is not spoken by this node")
@@ -77,21 +79,24 @@ class AccessService:
             return self._reject(request, "", "", NO_USER_NAME)
         if user_name.startswith(DACL_PREFIX):
             return self._dacls.handle(request, user_name)
-        mac = find_mac(packet.text(attribute.CALLING_STATION_ID) or "")
+        calling = packet.text(attribute.CALLING_STATION_ID) or ""
+        mac = find_mac(calling)
         outcome = self._stores.authenticate(packet, request.client.secret, user_name, mac)
         if outcome.failure is not None:
             return self._fail(request, user_name, outcome, outcome.failure)
-        return self._admit(request, user_name, outcome, mac or "")
+        return self._admit(request, user_name, outcome, calling, mac or "")
 
-    def _admit(self, request: Request, user_name: str, outcome: Authentication, mac: str) -> Reply:
+    def _admit(self, request: Request, user_name: str, outcome: Authentication, calling: str, mac: str) -> Reply:
         """Open or refresh the session of somebody authenticated, and authorize it."""
         now = self._runtime.clock.now()
         session_id = self._identity.of_access(request.packet)
         known = self._sessions.find(session_id)
         session = known or Session(session_id=session_id, created_at=now, updated_at=now, mac=mac)
-        status_reason = self._refresh(session, request, user_name, mac, now)
+        session.user_name = user_name
+        session.calling_station_id = calling
         session.groups = outcome.groups
         session.method = outcome.method
+        status_reason = self._refresh(session, request, mac, now)
         decision = self._policy.decide(session, request)
         profile = decision.profile
         if not profile.accept:
@@ -102,26 +107,23 @@ class AccessService:
         if profile.redirect is not None and not session.token:
             session.token = f"{self._runtime.random.getrandbits(128):032x}"
         session.acs_session_id = self._identity.next_acs_session_id()
-        class_value = f"CACS:{session_id}:{session.acs_session_id}"
         try:
-            body, shown = self._templates[profile.name].build(session, class_value)
+            body, response = self._templates[profile.name].build(session)
         except ValueError:
             return self._reject(request, user_name, outcome.method, REPLY_TOO_LONG, rule=decision.rule)
         if known is None:
             self._add(session)
-        self._audit.passed(request, session, outcome, decision, shown, now)
-        self._note(session, status_reason, known=known is not None)
-        return Reply(Code.ACCESS_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
+        self._audit.passed(request, session, outcome, response, now)
+        self._note(session, status_reason, now, known=known is not None)
+        return Reply(_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
 
-    def _refresh(self, session: Session, request: Request, user_name: str, mac: str, now: datetime) -> str:
+    def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> str:
         """Bring a session up to date with a passed authentication; returns why its status is what it is."""
-        packet = request.packet
+        packet, client, source, _ = request
         session.updated_at = now
-        session.user_name = user_name
-        session.calling_station_id = packet.text(attribute.CALLING_STATION_ID) or ""
-        session.nad = request.client.name
-        session.device_ip = request.source[0]
-        session.nas_ip = packet.address(attribute.NAS_IP_ADDRESS) or request.source[0]
+        session.nad = client.name
+        session.device_ip = source[0]
+        session.nas_ip = packet.address(attribute.NAS_IP_ADDRESS) or source[0]
         session.nas_port_id = packet.text(attribute.NAS_PORT_ID) or ""
         if mac != session.mac:
             self._sessions.set_mac(session, mac)
@@ -138,14 +140,12 @@ class AccessService:
         """Keep a new session; say which one the limit drove out."""
         evicted = self._sessions.add(session)
         if evicted is not None:
-            self._runtime.write(
-                "session-evicted",
-                f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used",
-                {"session_id": evicted.session_id, "mac": evicted.mac},
-            )
+            why = f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used"
+            self._runtime.write("session-evicted", why, {"session_id": evicted.session_id, "mac": evicted.mac})
 
-    def _note(self, session: Session, status_reason: str, *, known: bool) -> None:
-        self._runtime.write(
+    def _note(self, session: Session, status_reason: str, now: datetime, *, known: bool) -> None:
+        self._runtime.journal.write(
+            self._runtime.node,
             "access-accept",
             f"rule {session.rule!r} gives {session.profile}; {status_reason}",
             {
@@ -158,6 +158,7 @@ class AccessService:
                 "posture_status": session.posture_status,
                 "known_session": known,
             },
+            now,
         )
 
     def _fail(self, request: Request, user_name: str, outcome: Authentication, failure: Failure) -> Reply | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nac.identity import find_mac, render_mac_hyphens
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from nac.syslog import escape, render_attributes
@@ -19,9 +18,8 @@ from nac.syslog_catalogue import (
     DACL_DOWNLOAD_SUCCEEDED,
     CatalogueEntry,
 )
-from psn.authorization import Decision
 from psn.config import PsnConfig
-from psn.identity_stores import Authentication, Failure
+from psn.identity_stores import ENDPOINTS, Authentication, Failure
 from psn.request_log import RequestLog
 from psn.session import Session
 from psn.syslog_sender import SyslogSender
@@ -32,6 +30,8 @@ from radius.server import Request
 _PROFILE_ID = "b0699505-3150-4215-a80e-6753d45bf56c"
 """Id of the network device profile named Cisco, in this lab."""
 
+_PENDING = "PostureAssessmentStatus=Pending, PostureStatus="
+_NOT_APPLICABLE = "PostureAssessmentStatus=NotApplicable, PostureStatus="
 _PLACES_REMEMBERED = 4_096
 _Place = tuple[str, str, tuple[str, int]]
 """Client name, source address, and our own address and port."""
@@ -45,37 +45,26 @@ class Audit:
         self._runtime = runtime
         self._sender = sender
         self._requests = RequestLog(dictionary)
-        self._policy_set = escape(config.policy_set)
+        self._policy_set = config.policy_set
         self._places: dict[_Place, tuple[str, str]] = {}
-        self._tails: dict[tuple[str, str, str, str], str] = {}
+        self._tails: dict[tuple[str, str, str], str] = {}
 
-    def passed(
-        self,
-        request: Request,
-        session: Session,
-        outcome: Authentication,
-        decision: Decision,
-        response: str,
-        now: datetime,
-    ) -> None:
+    def passed(self, request: Request, session: Session, outcome: Authentication, response: str, now: datetime) -> None:
         """Ship 5200, authentication succeeded."""
         user = escape(session.user_name)
-        mac = find_mac(session.user_name)
-        shown_user = user if mac is None else render_mac_hyphens(mac)
-        key = (outcome.method, outcome.steps, decision.rule, session.profile)
-        tail = self._tails.get(key) or self._render_tail(key, outcome)
+        mac = session.mac.replace(":", "-")
+        tail = self._tails.get((outcome.steps, session.rule, session.profile)) or self._render_tail(session, outcome)
         status = session.posture_status or PostureStatus.UNKNOWN
-        pending = decision.awaits_posture and status is PostureStatus.UNKNOWN
+        pending = session.awaits_posture and status is PostureStatus.UNKNOWN
         head, device = self._describe(request)
         self._sender.send(
             AUTHENTICATION_SUCCEEDED,
             now,
-            f"{head}UserName={shown_user}, Protocol=Radius, RequestLatency=0, "
+            f"{head}UserName={mac if outcome.store == ENDPOINTS else user}, Protocol=Radius, RequestLatency=0, "
             f"{device}{self._requests.render(request.packet.attributes)}"
             f"OriginalUserName={user}, AcsSessionID={session.acs_session_id}, {tail}"
-            f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={session.mac.replace(':', '-')}, "
-            f"PostureAssessmentStatus={'Pending' if pending else 'NotApplicable'}, "
-            f"PostureStatus={status.shown if pending else status}, "
+            f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={mac}, "
+            f"{_PENDING if pending else _NOT_APPLICABLE}{status.shown if pending else status}, "
             f"Response={{{response}}}, ",
         )
 
@@ -102,7 +91,7 @@ class Audit:
             f"{head}RequestLatency=0, {device}UserName={user}, "
             f"{self._requests.render(packet.attributes)}AcsSessionID={acs_session_id}, "
             "SelectedAccessService=Default Network Access, Step=11004, Step=11017, Step=15049, Step=15008, "
-            f"Step=22094, Step=11005, CPMSessionID={escape(session_id)}, ISEPolicySetName={self._policy_set}, ",
+            f"Step=22094, Step=11005, CPMSessionID={escape(session_id)}, ISEPolicySetName={escape(self._policy_set)}, ",
         )
 
     def ship(self, entry: CatalogueEntry, pairs: list[tuple[str, str]]) -> None:
@@ -138,29 +127,24 @@ class Audit:
         rendered = self._places[key] = (render_attributes(head), render_attributes(device))
         return rendered
 
-    def _render_tail(self, key: tuple[str, str, str, str], outcome: Authentication) -> str:
+    def _render_tail(self, session: Session, outcome: Authentication) -> str:
         """Render what every authentication by one method under one rule shares."""
-        _, _, rule, profile = key
-        groups = [("IdentityGroup", group) for group in outcome.groups or ()]
-        before = render_attributes(
-            [
-                ("AuthenticationIdentityStore", outcome.store),
-                ("AuthenticationMethod", outcome.method),
-                ("SelectedAccessService", "Default Network Access"),
-                ("SelectedAuthorizationProfiles", profile),
-                ("UseCase", "Host Lookup" if outcome.method == "Lookup" else ""),
-                *groups,
-            ]
-        )
-        after = render_attributes(
-            [
-                ("SelectedAuthenticationIdentityStores", outcome.store),
-                ("AuthenticationStatus", "AuthenticationPassed"),
-                ("IdentityPolicyMatchedRule", "Default"),
-                ("AuthorizationPolicyMatchedRule", rule),
-                ("ISEPolicySetName", self._policy_set),
-            ]
-        )
+        before = [
+            ("AuthenticationIdentityStore", outcome.store),
+            ("AuthenticationMethod", outcome.method),
+            ("SelectedAccessService", "Default Network Access"),
+            ("SelectedAuthorizationProfiles", session.profile),
+            *([("UseCase", "Host Lookup")] if outcome.store == ENDPOINTS else []),
+            *(("IdentityGroup", group) for group in outcome.groups),
+        ]
+        after = [
+            ("SelectedAuthenticationIdentityStores", outcome.store),
+            ("AuthenticationStatus", "AuthenticationPassed"),
+            ("IdentityPolicyMatchedRule", "Default"),
+            ("AuthorizationPolicyMatchedRule", session.rule),
+            ("ISEPolicySetName", self._policy_set),
+        ]
         steps = f"Step=11001, Step=11017, Step=15049, Step=15008, {outcome.steps}Step=15036, Step=15016, Step=11002, "
-        tail = self._tails[key] = before + steps + after
+        tail = render_attributes(before) + steps + render_attributes(after)
+        self._tails[outcome.steps, session.rule, session.profile] = tail
         return tail

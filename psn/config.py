@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from nac.syslog import DEFAULT_LENGTH
 from psn.posture_policy import PostureSettings
 from psn.session_cache import Preference
 from radius.client_table import Client
@@ -117,7 +118,7 @@ class LogTarget:
     name: str
     host: str
     port: int = 20514
-    maximum_length: int = 8192
+    maximum_length: int = DEFAULT_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

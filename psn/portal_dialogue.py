@@ -49,7 +49,7 @@ class PortalAnswer:
 
 
 class PortalDialogue:
-    """The answers of one node. `on_result` is called after the status has been written into the session."""
+    """The answers of one node. `on_result` is told of every result once the session has it; the record of it is its."""
 
     def __init__(
         self,
@@ -211,15 +211,6 @@ class PortalDialogue:
             agent_configuration=configuration.name if configuration else "",
             remote=remote,
         )
-        facts = {
-            "session_id": session.session_id,
-            "posture_status": result.status.value,
-            "previous": result.previous.value if result.previous else "",
-            "policies": ", ".join(result.policies),
-            "report": result.report,
-            "agent_version": result.agent_version,
-        }
-        self._runtime.write("posture-result", result.reason, facts)
         self._on_result(result)
         answer = FinalAnswer(posture_status=result.status, client_mac=session.mac, user_name=result.user_name)
         return PortalAnswer(content_type="text/html", body=encode_final_answer(answer))

@@ -25,6 +25,8 @@ from radius.secret import Secret
 ZEROS = bytes(16)
 _SIGNATURE_HEADER = bytes((attribute.MESSAGE_AUTHENTICATOR, 18))
 _EMPTY_SIGNATURE = _SIGNATURE_HEADER + ZEROS
+_ACCOUNTING_REQUEST = int(Code.ACCOUNTING_REQUEST)
+_STATUS_SERVER = int(Code.STATUS_SERVER)
 _SELF_AUTHENTICATED = frozenset({Code.ACCOUNTING_REQUEST, Code.COA_REQUEST, Code.DISCONNECT_REQUEST})
 """Requests whose authenticator is itself a digest over packet and secret."""
 
@@ -58,7 +60,7 @@ def verify_request(data: bytes, packet: Packet, secret: Secret) -> Fault | None:
     if signature is None:
         if attribute.EAP_MESSAGE in index:
             return Fault.UNSIGNED_EAP
-        return Fault.UNSIGNED_STATUS if code == Code.STATUS_SERVER else None
+        return Fault.UNSIGNED_STATUS if code == _STATUS_SERVER else None
     return _verify_signature(data[:length], signature, ZEROS if self_authenticated else packet.authenticator, secret)
 
 
@@ -73,7 +75,7 @@ def verify_reply(
     signature = packet.index.get(attribute.MESSAGE_AUTHENTICATOR)
     if signature is None:
         return Fault.UNSIGNED_EAP if attribute.EAP_MESSAGE in packet.index else None
-    vector = ZEROS if request_code == Code.ACCOUNTING_REQUEST else request_authenticator
+    vector = ZEROS if request_code == _ACCOUNTING_REQUEST else request_authenticator
     return _verify_signature(data[:length], signature, vector, secret)
 
 
@@ -117,7 +119,7 @@ def encode_reply(request: Packet, code: int, body: bytes, secret: Secret) -> byt
         body += encode_attributes([(attribute.PROXY_STATE, value) for value in proxy_states])
     authenticator = request.authenticator
     header = _encode_header(code, request.identifier, len(body) + 18)
-    body = _sign(header, ZEROS if request.code == Code.ACCOUNTING_REQUEST else authenticator, body, secret)
+    body = _sign(header, ZEROS if request.code == _ACCOUNTING_REQUEST else authenticator, body, secret)
     return header + secret.md5(header + authenticator + body) + body
 
 

@@ -38,37 +38,43 @@ class DuplicateCache:
         self._old: dict[Key, tuple[bytes, bytes | None]] = {}
         self._turn_at = 0.0
 
-    def begin(self, key: Key, authenticator: bytes, now: float) -> bytes | Standing:
-        """Take note of a request: its stored reply where it is a duplicate, else how it stands."""
+    def find(self, key: Key, authenticator: bytes, now: float) -> bytes | Standing:
+        """Look a request up: its stored reply where it is a duplicate, else how it stands."""
         if now >= self._turn_at or len(self._young) >= self._limit:
             self._turn(now)
         entry = self._young.get(key) or self._old.get(key)
-        if entry is not None and entry[0] == authenticator:
-            return Standing.IN_PROGRESS if entry[1] is None else entry[1]
+        if entry is None or entry[0] != authenticator:
+            return Standing.NEW
+        return entry[1] or Standing.IN_PROGRESS
+
+    def begin(self, key: Key, authenticator: bytes) -> None:
+        """Mark a new request as in progress."""
         self._young[key] = (authenticator, None)
-        return Standing.NEW
 
-    def finish(self, key: Key, authenticator: bytes, reply: bytes) -> None:
-        """Store the reply of a request unless a newer one has taken its place."""
-        if self._is_newest(key, authenticator):
-            self._young[key] = (authenticator, reply)
+    def store(self, key: Key, authenticator: bytes, reply: bytes) -> None:
+        """Keep the reply of a request answered at once."""
+        self._young[key] = (authenticator, reply)
 
-    def forget(self, key: Key, authenticator: bytes) -> None:
-        """Drop a request that gets no reply, so that its retransmission is processed anew."""
-        if self._is_newest(key, authenticator):
-            self._young.pop(key, None)
-            self._old.pop(key, None)
+    def finish(self, key: Key, authenticator: bytes, reply: bytes | None) -> None:
+        """End a request that was in progress: keep its reply, or forget it where there is none.
+
+        A newer request of the same source and identifier, which has taken its place meanwhile, stays.
+        """
+        entry = self._young.get(key) or self._old.get(key)
+        if entry is not None and entry[0] == authenticator:
+            if reply is not None:
+                self._young[key] = (authenticator, reply)
+            else:
+                self._young.pop(key, None)
+                self._old.pop(key, None)
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())
 
-    def _is_newest(self, key: Key, authenticator: bytes) -> bool:
-        entry = self._young.get(key) or self._old.get(key)
-        return entry is not None and entry[0] == authenticator
-
     def _turn(self, now: float) -> None:
         """End a generation; both where more than a whole lifetime has passed, as after a leap of the clock."""
         half = LONGEST_LIFETIME / 2
-        self._old = {} if now >= self._turn_at + half else self._young
+        leapt = now >= self._turn_at + half
+        self._old = {} if leapt else self._young
         self._young = {}
-        self._turn_at = now + half
+        self._turn_at = (now if leapt else min(now, self._turn_at)) + half

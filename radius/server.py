@@ -31,6 +31,8 @@ Address = tuple[str, int]
 _DATAGRAMS_PER_TURN = 64
 """Datagrams taken from one socket before timers and other sockets get their turn."""
 _LARGEST_DATAGRAM = 65_535
+_ACCESS_REQUEST = int(Code.ACCESS_REQUEST)
+_STATUS_SERVER = int(Code.STATUS_SERVER)
 
 
 class Reply(NamedTuple):
@@ -49,7 +51,8 @@ class Request(NamedTuple):
     received_on: Address
 
 
-Handler = Callable[[Request], Reply | Coroutine[object, object, Reply | None] | None]
+Answer = Coroutine[object, object, Reply | None]
+Handler = Callable[[Request], Reply | Answer | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +87,10 @@ class RadiusServer:
     ) -> None:
         """Take bound, non-blocking sockets; they belong to the server from now on."""
         self.counters = Counters()
-        self._clients = clients
         self._observe = observe
         self._maximum_in_flight = maximum_in_flight
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listeners = [Listener(self, sock, service) for sock, service in services]
+        self._listeners = [Listener(self, sock, service, clients) for sock, service in services]
 
     def start(self) -> None:
         """Begin to read the sockets on the running loop."""
@@ -112,54 +114,44 @@ class RadiusServer:
         """How many requests wait for a coroutine's answer."""
         return len(self._tasks)
 
-    def find_client(self, address: str) -> Learned | None:
-        """Find the client of a source address."""
-        return self._clients.find(address)
-
     def drop(self, reason: DropReason, why: str, source: Address) -> None:
         """Count a discarded datagram and report it."""
         drops = self.counters.drops
         drops[reason.value] = drops.get(reason.value, 0) + 1
         self._observe("radius-drop", why, {"drop": reason.value, "address": source[0], "port": source[1]})
 
-    def note_duplicate(self, request: Request) -> None:
+    def note_duplicate(self, packet: Packet, source: Address) -> None:
         """Count a request answered from the cache and report it."""
         self.counters.duplicates += 1
         self._observe(
             "radius-duplicate",
             "same source, identifier and authenticator: the stored reply is sent again",
-            {"address": request.source[0], "port": request.source[1], "identifier": request.packet.identifier},
+            {"address": source[0], "port": source[1], "identifier": packet.identifier},
         )
 
-    def answer_later(
-        self, listener: Listener, request: Request, answer: Coroutine[object, object, Reply | None]
-    ) -> None:
-        """Run a coroutine for its answer, unless too many are running."""
+    def answer_later(self, listener: Listener, request: Request, answer: Answer) -> bool:
+        """Run a coroutine for its answer; False where too many are running."""
         if len(self._tasks) >= self._maximum_in_flight:
             answer.close()
-            listener.forget(request)
             self.drop(DropReason.OVERLOAD, f"{len(self._tasks)} requests are in progress, the limit", request.source)
-            return
-        task = asyncio.get_running_loop().create_task(self._finish(listener, request, answer))
+            return False
+        task = asyncio.get_running_loop().create_task(listener.finish(request, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _finish(
-        self, listener: Listener, request: Request, answer: Coroutine[object, object, Reply | None]
-    ) -> None:
-        listener.send(request, await answer)
+        return True
 
 
 class Listener:
     """One socket of a server: reads, applies the rules in order, sends."""
 
-    __slots__ = ("_address", "_duplicates", "_server", "_service", "sock")
+    __slots__ = ("_address", "_clients", "_duplicates", "_server", "_service", "sock")
 
-    def __init__(self, server: RadiusServer, sock: socket.socket, service: Service) -> None:
+    def __init__(self, server: RadiusServer, sock: socket.socket, service: Service, clients: ClientTable) -> None:
         """Serve one bound socket."""
         self.sock = sock
         self._server = server
         self._service = service
+        self._clients = clients
         self._duplicates = DuplicateCache()
         self._address: Address = sock.getsockname()
 
@@ -178,87 +170,89 @@ class Listener:
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Apply the rules to one datagram at one instant (seconds of the loop's clock)."""
-        server = self._server
-        learned = server.find_client(source[0])
+        drop = self._server.drop
+        learned = self._clients.find(source[0])
         if learned is None:
-            server.drop(DropReason.UNKNOWN_CLIENT, remedy.for_unknown_client(source[0]), source)
-            return
+            return drop(DropReason.UNKNOWN_CLIENT, remedy.for_unknown_client(source[0]), source)
         try:
             packet = decode(data)
         except MalformedPacketError as error:
-            server.drop(DropReason.MALFORMED, error.fault, source)
-            return
-        handler = self._service.handlers.get(packet.code)
-        if handler is None and (packet.code != Code.STATUS_SERVER or self._service.status_code is None):
-            server.drop(
-                DropReason.UNEXPECTED_CODE, f"code {packet.code} is not served on the {self._service.name} port", source
-            )
-            return
-        client = learned.client
-        if not self._admit(data, packet, learned, source):
-            return
-        request = Request(packet, client, source, self._address)
+            return drop(DropReason.MALFORMED, error.fault, source)
+        service = self._service
+        handler = service.handlers.get(packet.code)
+        if handler is None and (packet.code != _STATUS_SERVER or service.status_code is None):
+            why = f"code {packet.code} is not served on the {service.name} port"
+            return drop(DropReason.UNEXPECTED_CODE, why, source)
+        fault = verify_request(data, packet, learned.client.secret)
+        if fault is not None:
+            return drop(DropReason.NOT_AUTHENTIC, remedy.for_fault(fault, learned.client, source[0]), source)
+        request = Request(packet, learned.client, source, self._address)
         if handler is None:
-            self.send(request, Reply(self._service.status_code or 0))
-            return
-        known = self._duplicates.begin((source, packet.identifier), packet.authenticator, now)
-        if known is Standing.NEW:
-            server.counters.requests += 1
-            answer = handler(request)
-            if answer is None or type(answer) is Reply:
-                self.send(request, answer)
-            else:
-                server.answer_later(self, request, answer)  # type: ignore[arg-type]
-        elif known is Standing.IN_PROGRESS:
-            server.drop(DropReason.DUPLICATE_IN_PROGRESS, "the first copy of this request is still in work", source)
-        else:
-            server.note_duplicate(request)
-            self._transmit(known, source)
+            self._transmit(self._encode(request, Reply(service.status_code or 0)), source)
+        elif packet.code != _ACCESS_REQUEST or self._admits(packet, learned, source):
+            self._handle(request, handler, now)
+        return None
 
-    def send(self, request: Request, reply: Reply | None) -> None:
-        """Sign, remember and send a reply; None is silence."""
-        if reply is None:
-            self.forget(request)
-            return
-        packet = request.packet
-        try:
-            data = encode_reply(packet, reply.code, reply.attributes, request.client.secret)
-        except ValueError as error:
-            self.forget(request)
-            self._server.drop(DropReason.REPLY_TOO_LONG, str(error), request.source)
-            return
-        self._duplicates.finish((request.source, packet.identifier), packet.authenticator, data)
-        self._server.counters.replies += 1
+    async def finish(self, request: Request, answer: Answer) -> None:
+        """Wait for a coroutine's answer and send it."""
+        reply = await answer
+        data = self._encode(request, reply) if reply is not None else None
+        self._duplicates.finish((request.source, request.packet.identifier), request.packet.authenticator, data)
         self._transmit(data, request.source)
 
-    def forget(self, request: Request) -> None:
-        """Let a retransmission of a request be processed anew."""
-        self._duplicates.forget((request.source, request.packet.identifier), request.packet.authenticator)
+    def _handle(self, request: Request, handler: Handler, now: float) -> None:
+        """Answer a verified request, from the duplicate cache where it is one."""
+        packet, _, source, _ = request
+        key = (source, packet.identifier)
+        known = self._duplicates.find(key, packet.authenticator, now)
+        if known is Standing.NEW:
+            self._server.counters.requests += 1
+            answer = handler(request)
+            if answer is None:
+                return
+            if isinstance(answer, Reply):
+                data = self._encode(request, answer)
+                if data is not None:
+                    self._duplicates.store(key, packet.authenticator, data)
+                    self._transmit(data, source)
+            elif self._server.answer_later(self, request, answer):
+                self._duplicates.begin(key, packet.authenticator)
+        elif known is Standing.IN_PROGRESS:
+            why = "the first copy of this request is still in work"
+            self._server.drop(DropReason.DUPLICATE_IN_PROGRESS, why, source)
+        else:
+            self._server.note_duplicate(packet, source)
+            self._transmit(known, source)
 
-    def _transmit(self, data: bytes, source: Address) -> None:
+    def _encode(self, request: Request, reply: Reply) -> bytes | None:
+        """Sign a reply; None where it does not fit into a packet."""
+        try:
+            return encode_reply(request.packet, reply.code, reply.attributes, request.client.secret)
+        except ValueError as error:
+            self._server.drop(DropReason.REPLY_TOO_LONG, str(error), request.source)
+            return None
+
+    def _transmit(self, data: bytes | None, source: Address) -> None:
         """Send one datagram; a full buffer loses it, as a network may."""
+        if data is None:
+            return
         try:
             self.sock.sendto(data, source)
+            self._server.counters.replies += 1
         except OSError as error:
             self._server.drop(DropReason.OVERLOAD, f"the reply could not be sent: {error.strerror}", source)
 
-    def _admit(self, data: bytes, packet: Packet, learned: Learned, source: Address) -> bool:
-        """Verify a request and apply the two BlastRADIUS switches of its client."""
-        fault = verify_request(data, packet, learned.client.secret)
-        if fault is not None:
-            self._server.drop(DropReason.NOT_AUTHENTIC, remedy.for_fault(fault, learned.client, source[0]), source)
-            return False
-        if packet.code != Code.ACCESS_REQUEST:
-            return True
+    def _admits(self, packet: Packet, learned: Learned, source: Address) -> bool:
+        """Apply the two BlastRADIUS switches of a client to an Access-Request."""
         signed = attribute.MESSAGE_AUTHENTICATOR in packet.index
         if not signed:
             if learned.require_message_authenticator is Switch.YES:
-                self._server.drop(
-                    DropReason.MESSAGE_AUTHENTICATOR_REQUIRED, remedy.for_unsigned(learned.client), source
-                )
+                why = remedy.for_unsigned(learned.client)
+                self._server.drop(DropReason.MESSAGE_AUTHENTICATOR_REQUIRED, why, source)
                 return False
             if attribute.PROXY_STATE in packet.index and learned.limit_proxy_state is Switch.YES:
                 self._server.drop(DropReason.PROXY_STATE_LIMITED, remedy.for_proxy_state(learned.client), source)
                 return False
-        learned.learn(packet, signed=signed)
+        if learned.is_learning:
+            learned.learn(packet, signed=signed)
         return True

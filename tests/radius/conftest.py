@@ -1,4 +1,4 @@
-"""A fake server on a real loopback socket, a clock that leaps, and an observer that remembers."""
+"""Both ends of a conversation on real loopback sockets, a clock that leaps, and an observer that remembers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from random import Random
 
 import pytest
 
-from radius.authenticator import encode_reply
+from radius.authenticator import encode_reply, encode_request
 from radius.client import Peer, RadiusClient
-from radius.packet import Attribute, decode, encode_attributes
+from radius.client_table import Client, ClientTable
+from radius.packet import Attribute, Code, decode, encode_attributes
 from radius.secret import Secret
+from radius.server import Handler, RadiusServer, Reply, Service
+
+SECRET = Secret("xyzzy5461")
+LAB = Client(name="lab", network=IPv4Network("127.0.0.1/32"), secret=SECRET)
+WITNESS = Client(name="witness", network=IPv4Network("127.0.0.99/32"), secret=SECRET)
 
 Answer = Callable[[bytes], list[bytes]]
 
@@ -91,12 +98,119 @@ class Leap:
 
 @dataclass
 class Observed:
-    """Event and reason of everything reported."""
+    """Event, reason and facts of everything reported."""
 
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    facts: list[dict[str, object]] = field(default_factory=list)
 
-    def __call__(self, event: str, reason: str, _: Mapping[str, object]) -> None:
+    def __call__(self, event: str, reason: str, facts: Mapping[str, object]) -> None:
         self.reasons.append((event, reason))
+        self.facts.append(dict(facts))
+
+
+class Device:
+    """A device with one real socket towards one port of a server."""
+
+    def __init__(self, port: int, host: str) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self.sock.bind((host, 0))
+        self.sock.connect(("127.0.0.1", port))
+
+    def send(self, *datagrams: bytes) -> None:
+        for data in datagrams:
+            self.sock.send(data)
+
+    async def receive(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await asyncio.get_running_loop().sock_recv(self.sock, 65_535)
+
+    async def ask(self, data: bytes) -> bytes:
+        self.send(data)
+        return await self.receive()
+
+    def list_received(self) -> list[bytes]:
+        """List what has arrived by now."""
+        received = []
+        while True:
+            try:
+                received.append(self.sock.recv(65_535))
+            except BlockingIOError:
+                return received
+
+
+class Desk:
+    """One served port and the devices before it. Requests of the witness, which has a code of its own, mark time."""
+
+    def __init__(
+        self, handlers: Mapping[int, Handler], *, clients: tuple[Client, ...], status_code: int | None, in_flight: int
+    ) -> None:
+        self.observed = Observed()
+        self.port, sock = _bind()
+        service = Service(
+            name="test",
+            handlers={**handlers, Code.STATUS_CLIENT: lambda _: Reply(Code.ACCESS_ACCEPT)},
+            status_code=status_code,
+        )
+        self.server = RadiusServer(
+            services=[(sock, service)],
+            clients=ClientTable([*clients, WITNESS]),
+            observe=self.observed,
+            maximum_in_flight=in_flight,
+        )
+        self.server.start()
+        self.devices: list[Device] = []
+        self._witness = self.add_device(host="127.0.0.99")
+
+    def add_device(self, *, host: str = "127.0.0.1") -> Device:
+        self.devices.append(Device(self.port, host))
+        return self.devices[-1]
+
+    async def settle(self) -> None:
+        """Wait until the server has dealt with everything sent before."""
+        await self._witness.ask(encode_request(Code.STATUS_CLIENT, 0, [], SECRET, Random().randbytes(16)))
+
+    @property
+    def drops(self) -> dict[str, int]:
+        return self.server.counters.drops
+
+    async def close(self) -> None:
+        await self.server.stop()
+        for device in self.devices:
+            device.sock.close()
+
+
+def _bind() -> tuple[int, socket.socket]:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind(("127.0.0.1", 0))
+    return sock.getsockname()[1], sock
+
+
+OpenDesk = Callable[..., Desk]
+
+
+@pytest.fixture
+async def open_desk() -> AsyncIterator[OpenDesk]:
+    """Build servers; what escapes one of them fails the test."""
+    failures: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    desks: list[Desk] = []
+
+    def build(
+        handlers: Mapping[int, Handler],
+        *,
+        clients: tuple[Client, ...] = (LAB,),
+        status_code: int | None = Code.ACCESS_ACCEPT,
+        in_flight: int = 100,
+    ) -> Desk:
+        desks.append(Desk(handlers, clients=clients, status_code=status_code, in_flight=in_flight))
+        return desks[-1]
+
+    yield build
+    for desk in desks:
+        await desk.close()
+    assert not failures
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from radius.retransmission import ACCESS, ACCOUNTING, Retransmission
 from radius.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.radius.conftest import FakeServer, Leap, Observed
+    from tests.radius.conftest import Answer, FakeServer, Leap, Observed
 
 SECRET = Secret("xyzzy5461")
 PATIENT = Retransmission.every(timedelta(seconds=60), 0)
@@ -69,7 +69,7 @@ async def test_repetition_is_the_identical_packet(
     answer: Code,
     attributes: list[Attribute],
 ) -> None:
-    server.answer = server.silence(2, leap, reply(answer), seconds=5)
+    server.answer = server.silence(2, leap, server.reply(answer), seconds=5)
     timeouts: list[int] = []
     packet = await radius_client.exchange(
         server.peer, code, attributes, retransmission=ACCESS, on_timeout=lambda: timeouts.append(len(server.received))
@@ -94,8 +94,8 @@ async def test_accounting_repeats_with_a_new_identifier_and_its_delay(
 async def test_status_server_is_asked_anew_instead_of_repeated(
     radius_client: RadiusClient, server: FakeServer, leap: Leap
 ) -> None:
-    """RFC 5997 section 4.2: a new identifier and a new authenticator each time."""
-    server.answer = server.silence(1, leap, server.reply(Code.ACCESS_ACCEPT))
+    """RFC 5997: a new identifier and a new authenticator each time."""
+    server.answer = server.silence(1, leap, server.reply(Code.ACCESS_ACCEPT), seconds=3)
     await radius_client.exchange(server.peer, Code.STATUS_SERVER, [], retransmission=ACCESS)
     first, second = (decode(data) for data, _ in server.received)
     assert first.identifier != second.identifier
@@ -122,7 +122,7 @@ async def test_silence_ends_with_the_number_of_transmissions(
 async def test_error_of_on_timeout_ends_the_exchange(
     radius_client: RadiusClient, server: FakeServer, leap: Leap
 ) -> None:
-    server.answer = server.silence(1, leap, server.reply(Code.ACCESS_ACCEPT))
+    server.answer = server.silence(1, leap, server.reply(Code.ACCESS_ACCEPT), seconds=3)
 
     def give_up() -> None:
         raise ConnectionError("the server group has failed over")
@@ -131,14 +131,32 @@ async def test_error_of_on_timeout_ends_the_exchange(
         await radius_client.exchange(server.peer, Code.ACCESS_REQUEST, LOGIN, retransmission=ACCESS, on_timeout=give_up)
 
 
+def sign_with_another_secret(data: bytes) -> list[bytes]:
+    return [encode_reply(decode(data), Code.ACCESS_ACCEPT, b"", Secret("wrong"))]
+
+
+def damage_signature(data: bytes) -> list[bytes]:
+    """Sign a reply whose Message-Authenticator is wrong with a Response Authenticator that is right."""
+    request = decode(data)
+    good = encode_reply(request, Code.ACCESS_ACCEPT, b"", SECRET)
+    header, body = good[:4], good[20:22] + bytes(16)
+    return [header + SECRET.md5(header + request.authenticator + body) + body]
+
+
 @pytest.mark.parametrize(
     ("forge", "reason"),
     [
         (lambda data: [b"\x02\x00\x00"], "3 octets, fewer than the header's 20"),
-        (server.reply(Code.ACCESS_ACCEPT, secret=Secret("wrong")), "shared secret is probably not the server's"),
-        (server.reply(Code.ACCOUNTING_RESPONSE), "code 5 does not answer code 1"),
-        (lambda data: server.reply(Code.ACCESS_ACCEPT)(data[:1] + b"\x63" + data[2:]), "no request with identifier 99"),
-        (lambda data: [damage_signature(data)], "Message-Authenticator does not match"),
+        (sign_with_another_secret, "shared secret is probably not the server's"),
+        (
+            lambda data: [encode_reply(decode(data), Code.ACCOUNTING_RESPONSE, b"", SECRET)],
+            "code 5 does not answer code 1",
+        ),
+        (
+            lambda data: [encode_reply(decode(data[:1] + b"\x63" + data[2:]), Code.ACCESS_ACCEPT, b"", SECRET)],
+            "no request with identifier 99",
+        ),
+        (damage_signature, "Message-Authenticator does not match"),
     ],
 )
 async def test_bad_answer_is_reported_and_ignored(
@@ -156,26 +174,16 @@ async def test_bad_answer_is_reported_and_ignored(
     assert reason in said
 
 
-def damage_signature(data: bytes) -> bytes:
-    """Sign a reply whose Message-Authenticator is wrong with a Response Authenticator that is right."""
-    request = decode(data)
-    good = encode_reply(request, Code.ACCESS_ACCEPT, b"", SECRET)
-    header, body = good[:4], good[20:22] + bytes(16)
-    return header + SECRET.md5(header + request.authenticator + body) + body
-
-
 async def test_answer_from_another_address_is_ignored(
-    radius_client: RadiusClient, server: FakeServer, observed: Observed
+    radius_client: RadiusClient, server: FakeServer, other_server: FakeServer, observed: Observed
 ) -> None:
-    stranger = FakeServer()
 
     def answer(data: bytes) -> list[bytes]:
-        stranger.sock.sendto(server.reply(Code.ACCESS_REJECT)(data)[0], server.received[-1][1])
+        other_server.sock.sendto(server.reply(Code.ACCESS_REJECT)(data)[0], server.received[-1][1])
         return server.reply(Code.ACCESS_ACCEPT)(data)
 
     server.answer = answer
     packet = await radius_client.exchange(server.peer, Code.ACCESS_REQUEST, LOGIN, retransmission=PATIENT)
-    stranger.close()
     assert packet.code == Code.ACCESS_ACCEPT
     assert "no request" in observed.reasons[0][1]
 

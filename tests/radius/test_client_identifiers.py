@@ -10,7 +10,7 @@ import pytest
 
 from radius import client
 from radius.client import RadiusClient
-from radius.packet import Attribute, Code, Packet
+from radius.packet import Code, Packet
 from radius.retransmission import Retransmission
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ async def test_identifiers_are_taken_least_recently_used_first(radius_client: Ra
     assert len({source for _, source in server.received}) == 1
 
 
-async def test_identifiers_are_counted_for_each_server(radius_client: RadiusClient, server: FakeServer) -> None:
-    other = FakeServer(server.reply(Code.ACCOUNTING_RESPONSE))
-    server.answer = server.reply(Code.ACCOUNTING_RESPONSE)
-    for peer in (server.peer, other.peer):
-        await radius_client.exchange(peer, Code.ACCOUNTING_REQUEST, [], retransmission=PATIENT)
-    other.close()
-    assert server.identifiers == other.identifiers == [0]
-    assert server.received[0][1] == other.received[0][1]
+async def test_identifiers_are_counted_for_each_server(
+    radius_client: RadiusClient, server: FakeServer, other_server: FakeServer
+) -> None:
+    for asked in (server, other_server):
+        asked.answer = asked.reply(Code.ACCOUNTING_RESPONSE)
+        await radius_client.exchange(asked.peer, Code.ACCOUNTING_REQUEST, [], retransmission=PATIENT)
+    assert server.identifiers == other_server.identifiers == [0]
+    assert server.received[0][1] == other_server.received[0][1]
 
 
 async def test_another_source_port_opens_when_256_requests_are_out(
@@ -95,5 +95,3 @@ async def test_cancellation_frees_the_identifier(
     server.answer = server.reply(Code.ACCOUNTING_RESPONSE)
     await radius_client.exchange(server.peer, Code.ACCOUNTING_REQUEST, [], retransmission=PATIENT)
     assert len(server.received) == 257
-
-

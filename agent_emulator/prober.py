@@ -1,0 +1,113 @@
+"""Stage 1 on the wire: all probes at once, each result told to `agent_emulator.discovery.StageOne`, which decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from agent_emulator.config import AgentTimers
+from agent_emulator.discovery import Found, StageOne, Target, TargetKind
+from agent_emulator.log import NOT_REACHABLE, OPERATION_SUCCESS, AgentLog, Place
+from agent_emulator.server_trust import ServerTrust
+from agent_emulator.web_client import UnreachableError, WebClient
+from nac.clock import Clock
+from nac.discovery import (
+    REDIRECT_PROBE_PATH,
+    REDIRECT_PROBE_QUERY,
+    DiscoveryAnswer,
+    DiscoveryRequest,
+    decode_answer,
+    encode_request,
+)
+from nac.posture_message import MalformedMessageError
+
+_OK = 200
+_FOUND = 302
+
+
+class Prober:
+    """Runs rounds of stage 1 for one endpoint, which `request` names."""
+
+    def __init__(
+        self,
+        client: WebClient,
+        clock: Clock,
+        *,
+        request: DiscoveryRequest,
+        trust: ServerTrust,
+        timers: AgentTimers,
+        log: AgentLog,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._request = request
+        self._trust = trust
+        self._timers = timers
+        self._log = log
+
+    async def run(self, targets: Sequence[Target]) -> Found | None:
+        """Run one round; None where nothing answered that counts. Probes still under way at the end are given up."""
+        stage = StageOne(targets, redirect_timeout=self._timers.redirect_timeout)
+        async with asyncio.TaskGroup() as tasks:
+            pending = {tasks.create_task(self._probe(stage, target)) for target in targets}
+            while not stage.is_over:
+                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
+                task.cancel()
+        return stage.found
+
+    async def _probe(self, stage: StageOne, target: Target) -> None:
+        if target.kind is TargetKind.REDIRECTION:
+            await self._probe_redirection(stage, target)
+        else:
+            await self._probe_status(stage, target)
+
+    async def _probe_redirection(self, stage: StageOne, target: Target) -> None:
+        """Look for a redirect; the first one that is found is followed to the policy server it names."""
+        url = f"http://{target.host}{REDIRECT_PROBE_PATH}?{REDIRECT_PROBE_QUERY}"
+        location = await self._find_redirect(url)
+        succeeded = OPERATION_SUCCESS if location else NOT_REACHABLE
+        self._log.write(Place.PROBE, f"GET request to URL ({url}), returned {succeeded}")
+        if not location:
+            stage.fail(target)
+        elif stage.redirect(target, self._clock.now()):
+            answer = await self._ask(location, timeout=self._timers.redirect_timeout)
+            if answer is None:
+                stage.miss_server()
+            else:
+                stage.reach_server(answer, self._clock.now())
+
+    async def _probe_status(self, stage: StageOne, target: Target) -> None:
+        """Ask a policy server known from before for the endpoint's status."""
+        url = f"https://{target.host}:{target.port}{target.path}?{encode_request(self._request)}"
+        answer = await self._ask(url, timeout=self._timers.probe_timeout)
+        if answer is None:
+            stage.fail(target)
+        else:
+            stage.answer(target, answer, self._clock.now())
+
+    async def _find_redirect(self, url: str) -> str:
+        """Find where a probe is redirected to; empty where it is not, or not to an HTTPS address."""
+        try:
+            response = await self._client.get(url, timeout=self._timers.probe_timeout)
+        except UnreachableError:
+            return ""
+        location = response.headers.get("Location", "") if response.status == _FOUND else ""
+        return location if location.startswith("https://") else ""
+
+    async def _ask(self, url: str, *, timeout: timedelta) -> DiscoveryAnswer | None:  # noqa: ASYNC109
+        """Ask a policy server; None where it is not trusted, cannot be reached, or answers without X-ISE headers."""
+        address = url.partition("?")[0]
+        try:
+            self._trust.verify(urlsplit(url).hostname or "")
+            response = await self._client.get(url, timeout=timeout)
+            if response.status != _OK:
+                raise UnreachableError(address, f"it answered {response.status}")
+            answer = decode_answer(response.headers)
+        except (UnreachableError, MalformedMessageError, ValueError) as error:
+            self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {NOT_REACHABLE} {error}")
+            return None
+        self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {OPERATION_SUCCESS}")
+        return answer

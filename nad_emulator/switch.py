@@ -1,0 +1,198 @@
+"""The wired switch: put together from its configuration, powered up and down.
+
+Cables outlive the power: what is plugged in while the switch is off begins a session when it comes up. Everything else
+is gone with the power: sessions, server health, downloaded lists, counters, ports shut by a CoA. Nobody is told.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+
+from nac.binding import bind_tcp, bind_udp
+from nac.identity import parse_mac
+from nac.runtime import Runtime
+from nad_emulator.access_port import AccessPort, AccessView, Attachment, Link, SwitchServices
+from nad_emulator.acl import Acl, parse_acl
+from nad_emulator.authenticator import Authenticator
+from nad_emulator.coa_server import CoaServer
+from nad_emulator.config import AccessPortConfig, SwitchConfig
+from nad_emulator.data_plane import DataPlane
+from nad_emulator.fail_over import FailOverClient
+from nad_emulator.http_proxy import HttpProxy
+from nad_emulator.identifiers import Identifiers
+from nad_emulator.owned_tasks import OwnedTasks
+from nad_emulator.port_forwarder import PortForwarder
+
+
+class PortCable:
+    """The cable into an access port (`nac.cable.Cable`)."""
+
+    def __init__(self, switch: str, config: AccessPortConfig) -> None:
+        """Begin with nothing plugged in; `switch` is the switch's address."""
+        self.attachment: Attachment | None = None
+        self.port: AccessPort | None = None
+        """The port while the switch has power."""
+        self.proxy_port = config.proxy_port
+        self._switch = switch
+
+    @property
+    def gateway(self) -> str:
+        """The address the endpoint uses as its default gateway: the switch itself."""
+        return self._switch
+
+    @property
+    def proxy_url(self) -> str:
+        """The access port's data plane."""
+        return f"http://{self._switch}:{self.proxy_port}"
+
+    async def plug(self, mac: str, address: str) -> None:
+        """Bring the link up, without waiting for authentication. Raises `ValueError` for a MAC that is none."""
+        self.attachment = Attachment(parse_mac(mac), address)
+        if self.port is not None:
+            self.port.attach(self.attachment)
+
+    async def unplug(self) -> None:
+        """Take the link down."""
+        self.attachment = None
+        if self.port is not None:
+            self.port.detach()
+
+
+class Switch:
+    """A wired switch. Raises `AclSyntaxError` when made with an access list that is none."""
+
+    kind = "switch"
+
+    def __init__(self, config: SwitchConfig, runtime: Runtime) -> None:
+        """Begin without power."""
+        self._config = config
+        self._runtime = runtime
+        self._access_lists = {name: parse_acl(name, lines) for name, lines in config.access_lists.items()}
+        self._cables = {port.name: PortCable(config.address, port) for port in config.ports}
+        self._powered: _PoweredSwitch | None = None
+
+    @property
+    def name(self) -> str:
+        """The switch's host name."""
+        return self._config.name
+
+    @property
+    def address(self) -> str:
+        """The switch's address: NAS-IP-Address, CoA, gateway, data planes."""
+        return self._config.address
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports bound at present."""
+        return {} if self._powered is None else dict(self._powered.bound)
+
+    async def start(self) -> None:
+        """Power up. Raises `OSError` where a port cannot be bound; then nothing is left open."""
+        if self._powered is not None:
+            return
+        powered = _PoweredSwitch(self._config, self._access_lists, self._runtime)
+        try:
+            await powered.start({name: cable.proxy_port for name, cable in self._cables.items()})
+        except BaseException:
+            await powered.stop()
+            raise
+        self._powered = powered
+        for name, cable in self._cables.items():
+            cable.port = powered.access_ports[name]
+            cable.proxy_port = powered.bound[f"proxy {name}"]
+            if cable.attachment is not None:
+                cable.port.attach(cable.attachment)
+
+    async def stop(self) -> None:
+        """Cut the power: nothing more is sent."""
+        powered, self._powered = self._powered, None
+        for cable in self._cables.values():
+            cable.port = None
+        if powered is not None:
+            await powered.stop()
+
+    def cable(self, port_name: str) -> PortCable:
+        """The cable into a port. Raises `KeyError`."""
+        return self._cables[port_name]
+
+    def access(self, port_name: str) -> AccessView:
+        """What a port enforces at present. Raises `KeyError`."""
+        port = self._cables[port_name].port
+        return AccessView(port=port_name, link=Link.DOWN.value) if port is None else port.view()
+
+    def shut(self, port_name: str) -> None:
+        """Take a port down, as ``shutdown`` does. Raises `KeyError`."""
+        if (port := self._cables[port_name].port) is not None:
+            port.shut()
+
+    def no_shut(self, port_name: str) -> None:
+        """Allow a port again, as ``no shutdown`` does, also after a CoA has disabled it. Raises `KeyError`."""
+        if (port := self._cables[port_name].port) is not None:
+            port.no_shut()
+
+
+class _PoweredSwitch:
+    """Everything that lives from power-up to power-down."""
+
+    def __init__(self, config: SwitchConfig, access_lists: Mapping[str, Acl], runtime: Runtime) -> None:
+        self.bound: dict[str, int] = {}
+        self._config = config
+        self._runtime = runtime
+        self._tasks = OwnedTasks()
+        self._client = FailOverClient(config, runtime)
+        services = SwitchServices(
+            config=config,
+            runtime=runtime,
+            client=self._client,
+            authenticator=Authenticator(config=config, client=self._client, access_lists=access_lists, runtime=runtime),
+            identifiers=Identifiers(config.address, now=runtime.clock.now(), random=runtime.random),
+            tasks=self._tasks,
+        )
+        self._proxies: dict[str, HttpProxy] = {}
+        self.access_ports = {
+            port.name: AccessPort(port, switch=services, on_change=partial(self._recheck, port.name))
+            for port in config.ports
+        }
+        self._coa_server: CoaServer | None = None
+
+    async def start(self, proxy_ports: Mapping[str, int]) -> None:
+        """Bind everything, then begin to serve."""
+        config = self._config
+        with ExitStack() as unwind:
+            wanted = {"coa": config.coa_port, "coa-rfc5176": config.coa_rfc_port}
+            coa = {name: unwind.enter_context(bind_udp(config.address, port)) for name, port in wanted.items()}
+            proxies = {name: unwind.enter_context(bind_tcp(config.address, port)) for name, port in proxy_ports.items()}
+            unwind.pop_all()
+        self.bound = {name: _find_port(sock) for name, sock in coa.items()}
+        self.bound |= {f"proxy {name}": _find_port(sock) for name, sock in proxies.items()}
+        self._coa_server = CoaServer(
+            coa.values(), config=config, ports=self.access_ports.values(), tasks=self._tasks, runtime=self._runtime
+        )
+        self._coa_server.start()
+        plane = DataPlane(gateway=config.address, hosts=config.hosts, http_port=config.http_port)
+        for name, sock in proxies.items():
+            port = self.access_ports[name]
+            forwarder = PortForwarder(name, plane=plane, find_session=port.find_session, runtime=self._runtime)
+            self._proxies[name] = HttpProxy(sock, forwarder, gateway=config.address)
+        for proxy in self._proxies.values():
+            await proxy.start()
+
+    async def stop(self) -> None:
+        """End every task, close every socket."""
+        if self._coa_server is not None:
+            await self._coa_server.stop()
+        await self._tasks.cancel()
+        self._client.close()
+        for proxy in self._proxies.values():
+            await proxy.stop()
+
+    def _recheck(self, port: str) -> None:
+        self._proxies[port].recheck()
+
+
+def _find_port(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port

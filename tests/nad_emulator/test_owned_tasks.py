@@ -1,0 +1,40 @@
+"""Tasks with an owner."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from nad_emulator.owned_tasks import OwnedTasks
+
+
+async def test_the_owner_ends_its_tasks_and_waits_until_they_have_cleaned_up() -> None:
+    cleaned: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(1)
+            cleaned.append("up")
+
+    tasks = OwnedTasks()
+    tasks.spawn(work(), name="work")
+    await asyncio.sleep(1)
+    await tasks.cancel()
+    assert cleaned == ["up"]
+    assert len(tasks) == 0
+
+
+async def test_a_task_that_fails_reports_to_the_loop() -> None:
+    async def fail() -> None:
+        raise LookupError("a mistake")
+
+    reported: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.set_result(context))
+    OwnedTasks().spawn(fail(), name="failing")
+    context = await reported
+    assert context["message"] == "task failing failed"
+    with pytest.raises(LookupError, match="a mistake"):
+        raise context["exception"]
