@@ -6,9 +6,11 @@ ids: reference page aaa-mnt 1.6 (documented layout; the meaning of the last word
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 
+@lru_cache(maxsize=65_536)
 def find_mac(text: str) -> str | None:
     """Find the MAC that a text spells (``0200.0000.1001``, ``02-00-...``, ``020000001001``); None if it is none."""
     if not 12 <= len(text) <= 17:

@@ -30,7 +30,10 @@ class AcceptTemplate:
     def __init__(
         self, profile: AuthorizationProfile, *, dictionary: Dictionary, dacl: Dacl | None = None, portal: str = ""
     ) -> None:
-        """Encode the constant part; `portal` is host and port of redirects. Raises `ValueError` for a too long value."""
+        """Encode the constant part; `portal` is host and port of redirects.
+
+        Raises `ValueError` where a value is too long.
+        """
         self._keeps_connectivity = profile.session_timeout is not None and profile.keep_connectivity
         attributes = list_profile_attributes(profile, dacl)
         self._static = encode_attributes(attributes)
@@ -45,15 +48,16 @@ class AcceptTemplate:
 
         Raises `ValueError` where the session id makes the redirect URL longer than an attribute.
         """
-        user_name = session.user_name
         session_id = session.session_id
         class_value = f"CACS:{session_id}:{session.acs_session_id}"
-        octets = encode_attribute(attribute.USER_NAME, user_name.encode())
+        octets = encode_attribute(attribute.USER_NAME, session.user_name.encode())
+        shown = f"User-Name={escape(session.user_name)}; "
         if self._keeps_connectivity:
-            octets += encode_attribute(attribute.STATE, f"ReauthSession:{session_id}".encode())
+            state = f"ReauthSession:{session_id}"
+            octets += encode_attribute(attribute.STATE, state.encode())
+            shown += f"State={escape(state)}; "
         octets += encode_attribute(attribute.CLASS, class_value.encode()) + self._static
-        state = f"State=ReauthSession:{escape(session_id)}; " if self._keeps_connectivity else ""
-        shown = f"User-Name={escape(user_name)}; {state}Class={escape(class_value)}; {self._shown}"
+        shown += f"Class={escape(class_value)}; {self._shown}"
         if self._url_start:
             pair = f"url-redirect={self._url_start}{quote(session_id)}{self._url_end}{session.token}"
             octets += encode_attribute(attribute.CISCO_AVPAIR, pair.encode())

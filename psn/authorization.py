@@ -7,7 +7,7 @@ The words a condition may use (its `attribute`):
 ``group``          an identity group of the user or endpoint
 ``user``           User-Name as received
 ``mac``            endpoint MAC, ``02:00:00:00:10:01``
-``method``         Lookup, PAP_ASCII, CHAP/MD5, MSCHAPV2
+``method``         Lookup, PAP_ASCII, CHAP/MD5, MSCHAPV1, MSCHAPV2
 ``nad``            name of the network device
 ``nad_group``      a device group of it
 ``psn``            name of this node (Network Access:ISE Host Name)

@@ -1,4 +1,4 @@
-"""Who somebody is: PAP, CHAP, MS-CHAPv2 and host lookup (MAB) against the users and endpoints of the topology.
+"""Who somebody is: PAP, CHAP, MS-CHAP in both versions and host lookup (MAB) against the users and endpoints of the topology.
 
 Decides whether credentials are right and which groups follow from them; knows nothing of sessions or access.
 Method selection follows the request: Service-Type Call-Check, or User-Name equal to Calling-Station-Id, is a host
@@ -77,6 +77,8 @@ class IdentityStores:
             return self._check_chap(packet, user_name)
         if attribute.MS_CHAP2_RESPONSE in index:
             return self._check_mschap(packet, user_name)
+        if attribute.MS_CHAP_RESPONSE in index:
+            return self._check_mschap_version_1(packet, user_name)
         return Authentication("", "", "", NO_CREDENTIALS)
 
     def _look_up_host(self, mac: str | None) -> Authentication:
@@ -115,6 +117,12 @@ class IdentityStores:
                 extra = ((attribute.MS_CHAP2_SUCCESS, success),)
                 return Authentication("MSCHAPV2", USERS, _USER_PASSED, groups=user.groups, extra=extra)
         return self._fail("MSCHAPV2", user)
+
+    def _check_mschap_version_1(self, packet: Packet, user_name: str) -> Authentication:
+        user = self._users.get(user_name)
+        if user is not None and user.enabled and mschap.verify_version_1(packet, mschap.hash_password(user.password)):
+            return Authentication("MSCHAPV1", USERS, _USER_PASSED, groups=user.groups)
+        return self._fail("MSCHAPV1", user)
 
     def _fail(self, method: str, user: User | None, *, suspect_secret: bool = False) -> Authentication:
         """Build the outcome of a failed check of a user's credentials."""

@@ -18,6 +18,7 @@ from nac.posture import PostureStatus
 from nac.posture_answer import REQUIREMENTS_TYPE, FinalAnswer, encode_final_answer, encode_requirements
 from nac.posture_message import MalformedMessageError, decode_form
 from nac.runtime import Runtime
+from psn.default_status import apply_default_status, find_agentless_system
 from psn.portal_pages import SECURITY_HEADERS, render_problem_page, render_session_page
 from psn.posture_engine import list_requirements, parse_failed_requirements, select_policies
 from psn.posture_policy import AgentConfiguration, PosturePolicy, PostureSettings
@@ -87,6 +88,7 @@ class PortalDialogue:
             return self._refuse_link(request, reason, status=HTTPStatus.NOT_FOUND)
         if find_agent(request.user_agent) is not None:
             return self._answer_lookup(request, lookup)
+        self._apply_default_status(lookup.session, request)
         self._runtime.write(
             "portal-page",
             f"{lookup.reason}; not the agent's User-Agent, so a page for a person",
@@ -134,6 +136,13 @@ class PortalDialogue:
                 body = f"Posture Lab agent package {configuration.package_version}\n".encode()
                 return PortalAnswer(content_type="application/octet-stream", body=body)
         return None
+
+    def _apply_default_status(self, session: Session, request: PortalRequest) -> None:
+        """Give a session that waits for posture the default status where its endpoint can have no agent."""
+        system = find_agentless_system(request.user_agent)
+        if system is not None and session.posture_status is PostureStatus.UNKNOWN:
+            status = self._settings.default_status
+            self._on_result(apply_default_status(session, status, system=system, remote=request.remote))
 
     def _list_configurations(self) -> list[AgentConfiguration]:
         return [rule.configuration for rule in self._settings.provisioning if rule.configuration is not None]

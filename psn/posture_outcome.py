@@ -68,7 +68,9 @@ class PostureOutcome:
             self._runtime.write("posture-lease", why, {"mac": session.mac, "posture_expiry": expiry})
 
     def _ship(self, result: PostureResult) -> None:
-        """Ship 87500 where provisioning selected something, then 87000 or 87001."""
+        """Ship 87500 where provisioning selected something, then 87000 or 87001; nothing where no agent spoke."""
+        if not result.agent_version:
+            return
         if result.agent_configuration and not result.is_reassessment:
             self._audit.ship(PROVISIONING_SUCCEEDED, list_provisioning(result))
         self._audit.ship(REASSESSMENT_REPORT if result.is_reassessment else POSTURE_REPORT, list_report(result))

@@ -39,7 +39,7 @@ def renew_lease(attributes: Mapping[str, str], *, lease: timedelta | None, now: 
 def _lease_age(attributes: Mapping[str, str], now: datetime) -> timedelta | None:
     """Compute the age of PostureExpiry; None where it is absent or no number."""
     text = attributes.get(POSTURE_EXPIRY, "")
-    return timedelta(milliseconds=_milliseconds(now) - int(text)) if text.isdigit() else None
+    return timedelta(milliseconds=_milliseconds(now) - int(text)) if text.isdecimal() else None
 
 
 def _milliseconds(instant: datetime) -> int:

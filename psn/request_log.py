@@ -26,6 +26,7 @@ _UNSHOWN = frozenset(
         attribute.CHAP_PASSWORD,
         attribute.CHAP_CHALLENGE,
         attribute.MS_CHAP_CHALLENGE,
+        attribute.MS_CHAP_RESPONSE,
         attribute.MS_CHAP2_RESPONSE,
         attribute.EAP_MESSAGE,
         attribute.MESSAGE_AUTHENTICATOR,

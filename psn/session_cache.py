@@ -75,7 +75,8 @@ class SessionCache:
         if mac != session.mac:
             if session.session_id in self._sessions:
                 _drop(self._by_mac, session.mac, session)
-                self._by_mac.setdefault(mac, []).append(session)
+                if mac:
+                    self._by_mac.setdefault(mac, []).append(session)
             session.mac = mac
 
     def set_addresses(self, session: Session, addresses: tuple[str, ...]) -> None:

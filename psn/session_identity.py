@@ -6,7 +6,7 @@ Sources: aaa-mnt.md 1.6 (a made id is eight hex digits of a node address and 43 
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from hashlib import sha256
 from ipaddress import IPv4Address
 from random import Random
@@ -52,7 +52,7 @@ class SessionIdentity:
         return self._make(sha256(device + b"/" + index.get(attribute.ACCT_SESSION_ID, b"")).digest())
 
     def _make(self, octets: bytes) -> str:
-        return self._prefix + b64encode(octets, altchars=b"0/").decode()[:43]
+        return self._prefix + b2a_base64(octets).decode()[:43].replace("+", "0")
 
 
 def find_session_id(packet: Packet) -> str | None:

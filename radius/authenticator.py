@@ -102,7 +102,7 @@ def encode_request(
     header = _encode_header(code, identifier, len(body) + (18 if sign else 0))
     vector = ZEROS if code in _SELF_AUTHENTICATED else authenticator
     if sign:
-        body = _sign(header, vector, body, secret)
+        body = _SIGNATURE_HEADER + secret.hmac(header + vector + _EMPTY_SIGNATURE + body) + body
     if code in _SELF_AUTHENTICATED:
         authenticator = secret.md5(header + ZEROS + body)
     return header + authenticator + body
@@ -118,14 +118,10 @@ def encode_reply(request: Packet, code: int, body: bytes, secret: Secret) -> byt
         proxy_states = request.list_octets(attribute.PROXY_STATE)
         body += encode_attributes([(attribute.PROXY_STATE, value) for value in proxy_states])
     authenticator = request.authenticator
+    vector = ZEROS if request.code == _ACCOUNTING_REQUEST else authenticator
     header = _encode_header(code, request.identifier, len(body) + 18)
-    body = _sign(header, ZEROS if request.code == _ACCOUNTING_REQUEST else authenticator, body, secret)
-    return header + secret.md5(header + authenticator + body) + body
-
-
-def _sign(header: bytes, vector: bytes, body: bytes, secret: Secret) -> bytes:
-    """Put a computed Message-Authenticator in front of a body."""
-    return _SIGNATURE_HEADER + secret.hmac(header + vector + _EMPTY_SIGNATURE + body) + body
+    signed = _SIGNATURE_HEADER + secret.hmac(header + vector + _EMPTY_SIGNATURE + body) + body
+    return header + secret.md5(header + authenticator + signed) + signed
 
 
 def _encode_header(code: int, identifier: int, body_length: int) -> bytes:

@@ -46,13 +46,13 @@ class Learned:
     client: Client
     require_message_authenticator: Switch = field(init=False)
     limit_proxy_state: Switch = field(init=False)
-    is_learning: bool = field(init=False)
-    """A switch still waits for a packet to set it."""
+    is_open: bool = field(init=False)
+    """Neither switch is on or still to be learned: every Access-Request passes."""
 
     def __post_init__(self) -> None:
         self.require_message_authenticator = self.client.require_message_authenticator
         self.limit_proxy_state = self.client.limit_proxy_state
-        self.is_learning = Switch.AUTO in (self.require_message_authenticator, self.limit_proxy_state)
+        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Switch.NO
 
     def learn(self, packet: Packet, *, signed: bool) -> None:
         """Move `auto` switches by an authentic Access-Request, as FreeRADIUS 3.2.5 does.
@@ -68,7 +68,7 @@ class Learned:
         if self.limit_proxy_state is Switch.AUTO:
             unsigned_proxy = attribute.PROXY_STATE in packet.index and not signed
             self.limit_proxy_state = Switch.NO if unsigned_proxy else Switch.YES
-        self.is_learning = self.require_message_authenticator is Switch.AUTO
+        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Switch.NO
 
 
 class ClientTable:

@@ -1,5 +1,7 @@
 """MS-CHAPv2: the arithmetic of RFC 2759, its RADIUS attributes (RFC 2548 section 2.3), its keys (RFC 3079).
 
+Of the first version (RFC 2433, RFC 2548 section 2.1) only the NT response is known; radtest speaks no other.
+
 Knows no users: a caller gives the NT hash of the password. `challenge` is always the eight octets that both sides
 make of their two challenges and the user name (`hash_challenges`).
 """
@@ -88,6 +90,15 @@ def verify(request: Packet, password_hash: bytes) -> bytes | None:
         return None
     proof = compute_authenticator_response(challenge, password_hash, response.nt_response)
     return bytes((response.identifier,)) + proof.encode()
+
+
+def verify_version_1(request: Packet, password_hash: bytes) -> bool:
+    """Verify the attributes of MS-CHAP's first version: an eight-octet challenge, and the NT response at the end."""
+    challenge = request.octets(attribute.MS_CHAP_CHALLENGE)
+    octets = request.octets(attribute.MS_CHAP_RESPONSE)
+    if challenge is None or len(challenge) != 8 or octets is None or len(octets) != 50:
+        return False
+    return compare_digest(octets[26:], compute_nt_response(challenge, password_hash))
 
 
 def encode_error(identifier: int, challenge: bytes, *, error: int = AUTHENTICATION_FAILURE) -> bytes:

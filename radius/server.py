@@ -189,7 +189,7 @@ class Listener:
         request = Request(packet, learned.client, source, self._address)
         if handler is None:
             self._transmit(self._encode(request, Reply(service.status_code or 0)), source)
-        elif packet.code != _ACCESS_REQUEST or self._admits(packet, learned, source):
+        elif learned.is_open or packet.code != _ACCESS_REQUEST or self._admits(packet, learned, source):
             self._handle(request, handler, now)
         return None
 
@@ -253,6 +253,5 @@ class Listener:
             if attribute.PROXY_STATE in packet.index and learned.limit_proxy_state is Switch.YES:
                 self._server.drop(DropReason.PROXY_STATE_LIMITED, remedy.for_proxy_state(learned.client), source)
                 return False
-        if learned.is_learning:
-            learned.learn(packet, signed=signed)
+        learned.learn(packet, signed=signed)
         return True
