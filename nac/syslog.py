@@ -32,6 +32,7 @@ MOST_SEGMENTS = 9999
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SECOND = timedelta(seconds=1)
+_BACKSLASH = ord("\\")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _ESCAPES = str.maketrans(
@@ -192,7 +193,7 @@ def _find_cut(data: bytes, start: int, limit: int) -> int:
 
 def _is_escaped(data: bytes, at: int) -> bool:
     """Whether an odd number of backslashes precedes an octet."""
-    return (at - len(data[:at].rstrip(b"\\"))) % 2 == 1
+    return data[at - 1] == _BACKSLASH and (at - len(data[:at].rstrip(b"\\"))) % 2 == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

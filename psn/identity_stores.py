@@ -1,4 +1,4 @@
-"""Who somebody is: PAP, CHAP, MS-CHAP in both versions and host lookup (MAB) against the users and endpoints of the topology.
+"""Who somebody is: PAP, CHAP, MS-CHAP of both versions and host lookup (MAB) against users and endpoints.
 
 Decides whether credentials are right and which groups follow from them; knows nothing of sessions or access.
 Method selection follows the request: Service-Type Call-Check, or User-Name equal to Calling-Station-Id, is a host

@@ -1,4 +1,4 @@
-"""MS-CHAPv2: the vectors of RFC 2759 section 9.2 and RFC 3079 section 3.5.3."""
+"""MS-CHAP: the vectors of RFC 2759 section 9.2, RFC 3079 section 3.5.3 and, for version 1, RFC 2433 appendix B."""
 
 from __future__ import annotations
 
@@ -79,6 +79,32 @@ def test_anything_else_earns_nothing(attributes: list[Attribute]) -> None:
 
 def test_wrong_password_earns_nothing() -> None:
     assert mschap.verify(packet_of(Code.ACCESS_REQUEST, login()), mschap.hash_password("clientpass")) is None
+
+
+VERSION_1_CHALLENGE = bytes.fromhex("102DB5DF085D3041")
+VERSION_1_RESPONSE = bytes.fromhex("4E9D3C8F9CFD385D5BF4D3246791956CA4C351AB409A3D61")
+
+
+def version_1_login(challenge: bytes = VERSION_1_CHALLENGE, response: bytes = VERSION_1_RESPONSE) -> list[Attribute]:
+    octets = bytes((7, 1)) + bytes(24) + response
+    return [(attribute.MS_CHAP_CHALLENGE, challenge), (attribute.MS_CHAP_RESPONSE, octets)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "password", "right"),
+    [
+        (version_1_login(), "MyPw", True),
+        (version_1_login(), "MyPW", False),
+        (version_1_login(challenge=bytes(8)), "MyPw", False),
+        (version_1_login(challenge=VERSION_1_CHALLENGE * 2), "MyPw", False),
+        (version_1_login(response=VERSION_1_RESPONSE[:23]), "MyPw", False),
+        (version_1_login()[:1], "MyPw", False),
+        (version_1_login()[1:], "MyPw", False),
+    ],
+)
+def test_rfc_2433_response(attributes: list[Attribute], password: str, *, right: bool) -> None:
+    request = packet_of(Code.ACCESS_REQUEST, attributes)
+    assert mschap.verify_version_1(request, mschap.hash_password(password)) is right
 
 
 def test_error_says_691_and_no_retry() -> None:
