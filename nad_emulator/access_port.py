@@ -230,7 +230,9 @@ class AccessPort:
             redirect_acl=granted.redirect_acl,
             vlan=granted.vlan,
         )
-        if self._accounting is None:
+        if self._accounting is not None:
+            self._accounting.update(granted)
+        elif self._switch.config.accounting:
             session.acct_session_id = self._switch.identifiers.open_accounting()
             session.input_octets = session.output_octets = 0
             self._accounting = SessionAccounting(
@@ -241,8 +243,6 @@ class AccessPort:
                 runtime=self._switch.runtime,
             )
             self._switch.tasks.spawn(self._accounting.run(), name=f"accounting {session.acct_session_id}")
-        else:
-            self._accounting.update(granted)
         self._on_change()
 
     def _close(self, reason: str) -> None:

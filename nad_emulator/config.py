@@ -74,6 +74,8 @@ class SwitchConfig:
     """The port that stands for 80 beyond the switch, where nobody may bind 80."""
     interim_interval: timedelta | None = None
     """Overrides the server's Acct-Interim-Interval (RFC 2869 section 5.16). None: the server's, else no interims."""
+    accounting: bool = True
+    """Off sends none at all, as a switch without ``aaa accounting identity`` does."""
     update_newinfo: bool = True
     """An interim at once where a re-authentication changes what accounting reports; IOS: accounting update newinfo."""
     framed_ip_in_access_request: bool = True

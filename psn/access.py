@@ -28,6 +28,7 @@ from psn.session_identity import SessionIdentity
 from radius import attribute, mschap, remedy
 from radius.dictionary import Dictionary
 from radius.packet import Attribute, Code, Packet, encode_attributes
+from radius.remedy import DropReason
 from radius.server import Reply, Request
 
 _ACCEPT = int(Code.ACCESS_ACCEPT)
@@ -162,10 +163,10 @@ class AccessService:
         )
 
     def _fail(self, request: Request, user_name: str, outcome: Authentication, failure: Failure) -> Reply | None:
-        """Answer somebody who is not authenticated; silence where only the secret can be at fault."""
-        if outcome.suspect_secret:
+        """Answer somebody who is not authenticated; silence where the secret is at fault: unsigned requests only."""
+        if outcome.suspect_secret and attribute.MESSAGE_AUTHENTICATOR not in request.packet.index:
             why = remedy.for_wrong_secret(request.client, request.source[0])
-            facts = {"user": user_name, "address": request.source[0]}
+            facts = {"drop": DropReason.NOT_AUTHENTIC.value, "user": user_name, "address": request.source[0]}
             self._runtime.write("radius-drop", f"the password came out unreadable: {why}", facts)
             return None
         if attribute.EAP_MESSAGE in request.packet.index:
@@ -188,10 +189,6 @@ def list_reject_attributes(packet: Packet) -> list[Attribute]:
         return [(attribute.EAP_MESSAGE, bytes((4, eap[1], 0, 4)))]
     response = packet.octets(attribute.MS_CHAP2_RESPONSE)
     if response:
-        return [
-            (
-                attribute.MS_CHAP_ERROR,
-                mschap.encode_error(response[0], packet.octets(attribute.MS_CHAP_CHALLENGE) or b""),
-            )
-        ]
+        challenge = packet.octets(attribute.MS_CHAP_CHALLENGE) or b""
+        return [(attribute.MS_CHAP_ERROR, mschap.encode_error(response[0], challenge[:16]))]
     return []

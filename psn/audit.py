@@ -30,11 +30,14 @@ from radius.server import Request
 _PROFILE_ID = "b0699505-3150-4215-a80e-6753d45bf56c"
 """Id of the network device profile named Cisco, in this lab."""
 
-_PENDING = "PostureAssessmentStatus=Pending, PostureStatus="
-_NOT_APPLICABLE = "PostureAssessmentStatus=NotApplicable, PostureStatus="
+_DEVICE_PROFILE = (
+    f"NetworkDeviceProfileName=Cisco, NetworkDeviceProfileId={_PROFILE_ID}, IsThirdPartyDeviceFlow=false, "
+)
 _PLACES_REMEMBERED = 4_096
 _Place = tuple[str, str, tuple[str, int]]
 """Client name, source address, and our own address and port."""
+_Decision = tuple[str, str, tuple[str, ...], str, str]
+"""Method, steps and groups of an authentication, and the rule and profile of its authorization."""
 
 
 class Audit:
@@ -45,27 +48,28 @@ class Audit:
         self._runtime = runtime
         self._sender = sender
         self._requests = RequestLog(dictionary)
-        self._policy_set = config.policy_set
-        self._places: dict[_Place, tuple[str, str]] = {}
-        self._tails: dict[tuple[str, str, str], str] = {}
+        self._policy_set = f"ISEPolicySetName={escape(config.policy_set)}, "
+        self._places: dict[_Place, tuple[str, str, str]] = {}
+        self._decisions: dict[_Decision, tuple[str, str]] = {}
 
     def passed(self, request: Request, session: Session, outcome: Authentication, response: str, now: datetime) -> None:
         """Ship 5200, authentication succeeded."""
         user = escape(session.user_name)
         mac = session.mac.replace(":", "-")
-        tail = self._tails.get((outcome.steps, session.rule, session.profile)) or self._render_tail(session, outcome)
+        key = (outcome.method, outcome.steps, outcome.groups, session.rule, session.profile)
+        identity, policy = self._decisions.get(key) or self._render_decision(key, outcome.store)
         status = session.posture_status or PostureStatus.UNKNOWN
         pending = session.awaits_posture and status is PostureStatus.UNKNOWN
-        head, device = self._describe(request)
+        head, device, device_groups = self._describe(request)
         self._sender.send(
             AUTHENTICATION_SUCCEEDED,
             now,
             f"{head}UserName={mac if outcome.store == ENDPOINTS else user}, Protocol=Radius, RequestLatency=0, "
-            f"{device}{self._requests.render(request.packet.attributes)}"
-            f"OriginalUserName={user}, AcsSessionID={session.acs_session_id}, {tail}"
+            f"{device}{self._requests.render(request.packet.attributes)}OriginalUserName={user}, {_DEVICE_PROFILE}"
+            f"AcsSessionID={session.acs_session_id}, {identity}{device_groups}{policy}"
             f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={mac}, "
-            f"{_PENDING if pending else _NOT_APPLICABLE}{status.shown if pending else status}, "
-            f"Response={{{response}}}, ",
+            f"PostureAssessmentStatus={'Pending' if pending else 'NotApplicable'}, {self._policy_set}"
+            f"PostureStatus={status.shown if pending else status}, Response={{{response}}}, ",
         )
 
     def failed(self, request: Request, user_name: str, method: str, failure: Failure, *, rule: str = "") -> None:
@@ -84,14 +88,14 @@ class Audit:
         """Ship an accounting record, 3000 to 3004."""
         packet = request.packet
         user = escape(packet.text(attribute.USER_NAME) or "")
-        head, device = self._describe(request)
+        head, device, device_groups = self._describe(request)
         self._sender.send(
             entry,
             self._runtime.clock.now(),
             f"{head}RequestLatency=0, {device}UserName={user}, "
-            f"{self._requests.render(packet.attributes)}AcsSessionID={acs_session_id}, "
+            f"{self._requests.render(packet.attributes)}{_DEVICE_PROFILE}AcsSessionID={acs_session_id}, "
             "SelectedAccessService=Default Network Access, Step=11004, Step=11017, Step=15049, Step=15008, "
-            f"Step=22094, Step=11005, CPMSessionID={escape(session_id)}, ISEPolicySetName={escape(self._policy_set)}, ",
+            f"Step=22094, Step=11005, {device_groups}CPMSessionID={escape(session_id)}, {self._policy_set}",
         )
 
     def ship(self, entry: CatalogueEntry, pairs: list[tuple[str, str]]) -> None:
@@ -101,50 +105,45 @@ class Audit:
     def _ship_outcome(
         self, entry: CatalogueEntry, request: Request, user_name: str, pairs: list[tuple[str, str]]
     ) -> None:
-        head, device = self._describe(request)
+        head, device, device_groups = self._describe(request)
         self._sender.send(
             entry,
             self._runtime.clock.now(),
             f"{head}UserName={escape(user_name)}, Protocol=Radius, RequestLatency=0, "
-            f"{device}{self._requests.render(request.packet.attributes)}"
+            f"{device}{self._requests.render(request.packet.attributes)}{_DEVICE_PROFILE}{device_groups}"
             f"{render_attributes(pairs)}",
         )
 
-    def _describe(self, request: Request) -> tuple[str, str]:
+    def _describe(self, request: Request) -> tuple[str, str, str]:
         """Render where a request came from and arrived, and whose it is; the same for every request of a device."""
         key = (request.client.name, request.source[0], request.received_on)
         return self._places.get(key) or self._describe_new(key, request.client.groups)
 
-    def _describe_new(self, key: _Place, groups: tuple[str, ...]) -> tuple[str, str]:
+    def _describe_new(self, key: _Place, groups: tuple[str, ...]) -> tuple[str, str, str]:
         name, source, (address, port) = key
         head = [("ConfigVersionId", "1"), ("Device IP Address", source)]
         head += [("DestinationIPAddress", address), ("DestinationPort", str(port))]
-        device = [("NetworkDeviceName", name), ("NetworkDeviceProfileName", "Cisco")]
-        device += [("NetworkDeviceProfileId", _PROFILE_ID), ("IsThirdPartyDeviceFlow", "false")]
-        device += [("NetworkDeviceGroups", group) for group in groups]
+        parts = (head, [("NetworkDeviceName", name)], [("NetworkDeviceGroups", group) for group in groups])
         if len(self._places) >= _PLACES_REMEMBERED:
             self._places.clear()
-        rendered = self._places[key] = (render_attributes(head), render_attributes(device))
+        head_text, device, device_groups = map(render_attributes, parts)
+        rendered = self._places[key] = (head_text, device, device_groups)
         return rendered
 
-    def _render_tail(self, session: Session, outcome: Authentication) -> str:
-        """Render what every authentication by one method under one rule shares."""
-        before = [
-            ("AuthenticationIdentityStore", outcome.store),
-            ("AuthenticationMethod", outcome.method),
+    def _render_decision(self, key: _Decision, store: str) -> tuple[str, str]:
+        """Render what every like authentication under one rule shares: before the device's groups, and behind them."""
+        method, found, groups, rule, profile = key
+        identity = [
+            ("AuthenticationIdentityStore", store),
+            ("AuthenticationMethod", method),
             ("SelectedAccessService", "Default Network Access"),
-            ("SelectedAuthorizationProfiles", session.profile),
-            *([("UseCase", "Host Lookup")] if outcome.store == ENDPOINTS else []),
-            *(("IdentityGroup", group) for group in outcome.groups),
+            ("SelectedAuthorizationProfiles", profile),
+            *([("UseCase", "Host Lookup")] if store == ENDPOINTS else []),
+            *(("IdentityGroup", group) for group in groups),
         ]
-        after = [
-            ("SelectedAuthenticationIdentityStores", outcome.store),
-            ("AuthenticationStatus", "AuthenticationPassed"),
-            ("IdentityPolicyMatchedRule", "Default"),
-            ("AuthorizationPolicyMatchedRule", session.rule),
-            ("ISEPolicySetName", self._policy_set),
-        ]
-        steps = f"Step=11001, Step=11017, Step=15049, Step=15008, {outcome.steps}Step=15036, Step=15016, Step=11002, "
-        tail = render_attributes(before) + steps + render_attributes(after)
-        self._tails[outcome.steps, session.rule, session.profile] = tail
-        return tail
+        steps = f"Step=11001, Step=11017, Step=15049, Step=15008, {found}Step=15036, Step=15016, Step=11002, "
+        status = [("SelectedAuthenticationIdentityStores", store), ("AuthenticationStatus", "AuthenticationPassed")]
+        policy = [("IdentityPolicyMatchedRule", "Default"), ("AuthorizationPolicyMatchedRule", rule)]
+        before = render_attributes(identity) + steps + render_attributes(status)
+        rendered = self._decisions[key] = (before, render_attributes(policy))
+        return rendered

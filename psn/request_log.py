@@ -124,7 +124,7 @@ def _choose_renderer(dictionary: Dictionary, type_: int) -> _Render:
         if definition.data_type is DataType.STRING:
             return lambda value: f"{prefix}{escape(value.decode('utf-8', 'replace'))}, "
         if definition.data_type is DataType.IPADDR:
-            return lambda value: f"{prefix}{inet_ntoa(value) if len(value) == 4 else value.hex()}, "
+            return lambda value: f"{prefix}{inet_ntoa(value) if len(value) == 4 else f'0x{value.hex()}'}, "
         if definition.data_type is DataType.INTEGER and not definition.values:
-            return lambda value: f"{prefix}{int.from_bytes(value, 'big')}, "
+            return lambda value: f"{prefix}{int.from_bytes(value, 'big') if len(value) == 4 else f'0x{value.hex()}'}, "
     return lambda value: f"{prefix}{escape(dictionary.render(type_, value))}, "

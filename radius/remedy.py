@@ -28,7 +28,7 @@ class DropReason(Enum):
 def for_unknown_client(address: str) -> str:
     """Explain a source address that no client covers."""
     return (
-        f"no client covers {address}: add `{{name: my-device, network: {address}/32, secret: ...}}` to radius.clients "
+        f"no client covers {address}: add `my-device: {{network: {address}/32, secret: ...}}` to radius.clients "
         "of the topology; in containers this is often the bridge gateway's address, not the device's"
     )
 

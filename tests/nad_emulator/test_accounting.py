@@ -98,6 +98,15 @@ async def test_without_any_interval_there_are_no_interims(bench: Bench) -> None:
     assert list_statuses(server) == [1]
 
 
+async def test_a_switch_without_accounting_sends_none(bench: Bench) -> None:
+    server = bench.add_server()
+    switch = await bench.start_switch(accounting=False)
+    await bench.plug(switch, event="authorized")
+    await bench.wait_after(switch.cable(bench.port).unplug(), "session-ended")
+    await asyncio.sleep(60)
+    assert list_statuses(server) == []
+
+
 async def test_a_reauthentication_with_another_class_is_reported_at_once(bench: Bench) -> None:
     timers = [(attribute.SESSION_TIMEOUT, integer(60)), (attribute.TERMINATION_ACTION, integer(1))]
     answers = [(Code.ACCESS_ACCEPT, [CLASS, *timers]), (Code.ACCESS_ACCEPT, [(attribute.CLASS, b"new")])]

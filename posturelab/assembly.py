@@ -1,0 +1,135 @@
+"""From a topology to what each node is told: the one place where the rooms' configurations are filled in."""
+
+from __future__ import annotations
+
+from functools import partial
+from ipaddress import IPv4Network
+
+from agent_emulator.config import AgentTimers, EndpointConfig
+from mnt.config import MntConfig
+from nad_emulator.config import AaaServer, AccessPortConfig, SwitchConfig
+from nad_emulator.server_group import DeadCriteria
+from posturelab.authority import Authority
+from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointNode, EndpointSettings
+from posturelab.topology_nodes import MntNode, MntSettings, PsnNode, PsnSettings, SwitchNode, SwitchSettings
+from posturelab.website import WebsiteConfig
+from psn.config import KnownEndpoint, LogTarget, PsnConfig, PsnPorts
+from radius.client_table import Client
+from radius.secret import Secret
+
+WILDCARD_CLIENT = "wildcard"
+
+
+def build_mnt_config(topology: Topology, name: str) -> MntConfig:
+    """Build what a monitoring node is told."""
+    node = topology.select(MntNode)[name]
+    return MntConfig(name=name, address=node.address, retention=node.retention.build(), **node.settings(MntSettings))
+
+
+def build_psn_config(topology: Topology, name: str, authority: Authority) -> PsnConfig:
+    """Build what a policy service node is told."""
+    psns = topology.select(PsnNode)
+    node = psns[name]
+    fqdn = topology.fqdn(name)
+    targets = [
+        LogTarget(name=target, host=mnt.address, port=mnt.syslog_port, maximum_length=node.syslog_maximum_length)
+        for target, mnt in topology.select(MntNode).items()
+    ]
+    return PsnConfig(
+        name=name,
+        fqdn=fqdn,
+        address=node.address,
+        ports=PsnPorts(**dict(node.ports)),
+        clients=tuple(_list_clients(topology)),
+        users={user: entry.build(user) for user, entry in topology.users.items()},
+        endpoints={
+            endpoint.mac: KnownEndpoint(mac=endpoint.mac, groups=endpoint.identity_groups)
+            for endpoint in topology.select(EndpointNode).values()
+        },
+        profiles={profile: entry.build(profile) for profile, entry in topology.policy.profiles.items()},
+        dacls=topology.policy.build_dacls(),
+        rules=tuple(rule.build() for rule in topology.policy.rules),
+        posture=topology.posture.build(),
+        tls=authority.server_context(name, names=(fqdn, name), address=node.address),
+        ca_certificate=authority.certificate_path.read_bytes(),
+        backup_servers=tuple(topology.fqdn(other) for other in psns if other != name),
+        log_targets=tuple(targets),
+        **node.settings(PsnSettings),
+    )
+
+
+def build_switch_config(topology: Topology, name: str) -> SwitchConfig:
+    """Build what a switch is told."""
+    node = topology.select(SwitchNode)[name]
+    psns = topology.select(PsnNode)
+    secret = Secret(node.secret or topology.radius.secret)
+    servers = [
+        AaaServer(
+            name=server,
+            host=psns[server].address,
+            secret=secret,
+            auth_port=psns[server].ports.authentication[0],
+            acct_port=psns[server].ports.accounting[0],
+        )
+        for server in node.servers or psns
+    ]
+    return SwitchConfig(
+        name=name,
+        address=node.address,
+        fqdn=topology.fqdn(name),
+        servers=tuple(servers),
+        ports=tuple(AccessPortConfig(name=port, **dict(entry)) for port, entry in node.access_ports.items()),
+        dead_criteria=DeadCriteria(**dict(node.dead_criteria)),
+        hosts=topology.resolve_hosts(),
+        http_port=topology.http_port,
+        dynamic_author_clients=tuple(
+            Client(name=psn, network=IPv4Network(entry.address), secret=secret) for psn, entry in psns.items()
+        ),
+        **node.settings(SwitchSettings),
+    )
+
+
+def build_endpoint_config(topology: Topology, name: str) -> EndpointConfig:
+    """Build what an endpoint is told."""
+    node = topology.select(EndpointNode)[name]
+    return EndpointConfig(
+        name=name,
+        address=node.address,
+        mac=node.mac,
+        inventory=node.inventory.build(),
+        profile=node.profile.build(),
+        timers=AgentTimers(**dict(node.timers)),
+        **node.settings(EndpointSettings),
+    )
+
+
+def build_website_config(topology: Topology, name: str) -> WebsiteConfig:
+    """Build what a web server is told."""
+    return WebsiteConfig(name=name, address=topology.nodes[name].address, http_port=topology.http_port)
+
+
+def _list_clients(topology: Topology) -> list[Client]:
+    """List who may speak RADIUS to this lab: its own devices, those declared, and the wildcard."""
+    radius = topology.radius
+    protect = partial(
+        Client,
+        require_message_authenticator=radius.require_message_authenticator,
+        limit_proxy_state=radius.limit_proxy_state,
+    )
+    devices = [
+        protect(
+            name=name,
+            network=IPv4Network(node.address),
+            secret=Secret(node.secret or radius.secret),
+            coa_port=node.coa_port,
+            groups=node.groups,
+        )
+        for name, node in topology.select(SwitchNode).items()
+    ]
+    declared = [
+        Client(name=name, **(dict(entry) | {"network": IPv4Network(entry.network), "secret": Secret(entry.secret)}))
+        for name, entry in radius.clients.items()
+    ]
+    wildcard = protect(name=WILDCARD_CLIENT, network=IPv4Network(radius.wildcard_network), secret=Secret(radius.secret))
+    return [*devices, *declared, *([wildcard] if radius.wildcard_client else [])]

@@ -1,0 +1,157 @@
+"""The lab's certificate authority: made at the first start into the state folder, used again while it is good.
+
+One root (EC P-256) signs one server certificate per node, with the node's names and address as subject alternative
+names. OpenSSL judges validity by the machine's clock and an endpoint by the lab's: `valid_at` names every instant at
+which a certificate must hold. Keys are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ROOT_LIFETIME = timedelta(days=3650)
+SERVER_LIFETIME = timedelta(days=397)
+"""The longest that browsers accept."""
+
+_ROOT = "lab-ca"
+_MARGIN = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """A certificate with its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+class Authority:
+    """The root of one state folder and the TLS contexts made from it."""
+
+    def __init__(self, folder: Path, *, valid_at: Sequence[datetime]) -> None:
+        """Open the authority of a folder or make one; raises `OSError` where the folder cannot be written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._first, self._last = min(valid_at), max(valid_at)
+        self._root = self._load(_ROOT) or self._make_root()
+
+    @property
+    def certificate_path(self) -> Path:
+        """The root certificate, PEM, for import into browsers and agents."""
+        return self._folder / f"{_ROOT}.crt"
+
+    def server_context(self, name: str, *, names: Sequence[str], address: str) -> ssl.SSLContext:
+        """Build the context of a node's TLS servers; its certificate holds for the DNS names and the address."""
+        subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
+        found = self._load(name)
+        if found is None or not self._vouches_for(found.certificate, subject):
+            self._make_server(name, subject)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        """Build a context that trusts this authority and nobody else."""
+        return ssl.create_default_context(cafile=str(self.certificate_path))
+
+    def _load(self, name: str) -> _Identity | None:
+        """Load a certificate and its key; None where they are absent, damaged, or not good for the whole time."""
+        try:
+            certificate = x509.load_pem_x509_certificate((self._folder / f"{name}.crt").read_bytes())
+            key = serialization.load_pem_private_key((self._folder / f"{name}.key").read_bytes(), None)
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            return None
+        good = certificate.not_valid_before_utc <= self._first and self._last < certificate.not_valid_after_utc
+        return _Identity(certificate, key) if good else None
+
+    def _vouches_for(self, certificate: x509.Certificate, subject: x509.SubjectAlternativeName) -> bool:
+        """Tell whether this root signed a certificate and for whom."""
+        try:
+            certificate.verify_directly_issued_by(self._root.certificate)
+            return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == subject
+        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+            return False
+
+    def _make_root(self) -> _Identity:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("Posture Lab root")
+        builder = (
+            self._begin(name, name, key, ROOT_LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
+        )
+        return self._keep(_ROOT, _Identity(builder.sign(key, hashes.SHA256()), key))
+
+    def _make_server(self, name: str, subject: x509.SubjectAlternativeName) -> _Identity:
+        key = ec.generate_private_key(ec.SECP256R1())
+        root = self._root
+        builder = (
+            self._begin(_name(name), root.certificate.subject, key, SERVER_LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(subject, critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), critical=False)
+        )
+        return self._keep(name, _Identity(builder.sign(root.key, hashes.SHA256()), key))
+
+    def _begin(
+        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
+    ) -> x509.CertificateBuilder:
+        """Begin a certificate with what root and servers share."""
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self._first - _MARGIN)
+            .not_valid_after(self._last + lifetime)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        )
+
+    def _keep(self, name: str, identity: _Identity) -> _Identity:
+        """Write certificate and key; the key is never readable by others, not even for a moment."""
+        key = identity.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        key_path = self._folder / f"{name}.key"
+        key_path.unlink(missing_ok=True)
+        with os.fdopen(os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+        certificate = identity.certificate.public_bytes(serialization.Encoding.PEM)
+        (self._folder / f"{name}.crt").write_bytes(certificate)
+        return identity
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Build the usage of a root's key or of a server's."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,0 +1,159 @@
+"""A document a user wrote: its content, read as a model, with every fault as one sentence about its place."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from posturelab.input_error import Fault, InputError, Location, Mark, shorten, spell
+from posturelab.yaml_reading import parse_yaml, read_yaml
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Entry(BaseModel):
+    """A mapping of a document: no unknown keys, no guessing of types, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The content of one file, and the line of every key and list item in it."""
+
+    file: str
+    content: dict[str, Any]
+    marks: dict[Location, Mark]
+
+    def validate(self, model: type[_Model]) -> _Model:
+        """Read the content as a model; raises `InputError` that names every fault."""
+        try:
+            return model.model_validate_json(json.dumps(self.content))
+        except ValidationError as error:
+            raise InputError(*(self._explain(details, model) for details in error.errors(include_url=False))) from None
+
+    def fault(self, location: Location, text: str) -> Fault:
+        """Describe what is wrong at a place, with the line of it or of what holds it."""
+        known = location
+        while known and known not in self.marks:
+            known = known[:-1]
+        return Fault(self.marks.get(known, Mark(self.file)), spell(location), text)
+
+    def merge(self, other: Document, inside: str) -> Document:
+        """Lay the mapping under a key of another document over this one.
+
+        Mappings merge key by key, null removes a key, everything else is replaced. Each value keeps its own mark.
+        """
+        over = other.content.get(inside) or {}
+        marks = {place[1:]: mark for place, mark in other.marks.items() if place[:1] == (inside,) and place[1:]}
+        return Document(self.file, _merge(self.content, over), self.marks | marks)
+
+    def _explain(self, details: ErrorDetails, model: type[BaseModel]) -> Fault:
+        """Turn one of pydantic's errors into a fault."""
+        location = self._locate(details["loc"])
+        if details["type"] == "missing":
+            location = (*location, details["loc"][-1])
+        text = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        match details["type"]:
+            case "missing":
+                text = "this key is required"
+            case "extra_forbidden":
+                known = _list_keys(model.model_json_schema(), details["loc"][:-1])
+                text = "unknown key" + suggest(str(details["loc"][-1]), known)
+            case "union_tag_not_found":
+                text = f"the key {details['ctx']['discriminator']} is required"
+            case "union_tag_invalid":
+                location = (*location, details["ctx"]["discriminator"].strip("'"))
+                text = f"must be one of {details['ctx']['expected_tags']}"
+            case "string_pattern_mismatch":
+                text = f"{shorten(details['input'])} does not match {details['ctx']['pattern']}"
+            case "value_error":
+                pass
+            case _ if text != details["msg"]:
+                text = f"{shorten(details['input'])} is not {text}"
+            case _:
+                text = f"{shorten(details['input'])}: {text}"
+        return self.fault(location, text)
+
+    def _locate(self, loc: tuple[int | str, ...]) -> Location:
+        """Keep the steps of an error's place that stand in the document; others are pydantic's own (union tags)."""
+        location: Location = ()
+        for step in loc:
+            if (*location, step) in self.marks:
+                location = (*location, step)
+        return location
+
+
+def read_document(path: Path, *, file: str = "") -> Document:
+    """Read a YAML file, called `file` in messages; raises `InputError` where it cannot be read or is no mapping."""
+    file = file or str(path)
+    return Document(file, *read_yaml(path, file=file))
+
+
+def parse_document(text: str, *, file: str) -> Document:
+    """Parse YAML text; raises `InputError` that names `file` where it is malformed or no mapping."""
+    return Document(file, *parse_yaml(text, file=file))
+
+
+def _merge(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another."""
+    merged = dict(below)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            present = merged.get(key)
+            merged[key] = _merge(present if isinstance(present, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Suggest what an unknown word may have meant: the closest known one, else all where they are few."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known here: {', '.join(choices)})" if 0 < len(choices) <= 12 else ""
+
+
+def _list_keys(schema: dict[str, Any], loc: tuple[int | str, ...]) -> set[str]:
+    """List the keys that a model's JSON schema knows at a place, union tags included in the place."""
+    definitions = schema.get("$defs", {})
+    places = [schema]
+    for step in loc:
+        places = [inner for place in _expand(places, definitions) for inner in _descend(place, step)] or places
+    return {key for place in _expand(places, definitions) for key in place.get("properties", {})}
+
+
+def _expand(schemas: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Follow references and alternatives down to the schemas they stand for."""
+    found = []
+    for schema in schemas:
+        if "$ref" in schema:
+            found += _expand([definitions[schema["$ref"].rpartition("/")[2]]], definitions)
+        elif "discriminator" not in schema and ("anyOf" in schema or "oneOf" in schema):
+            found += _expand(schema.get("anyOf", []) + schema.get("oneOf", []), definitions)
+        else:
+            found.append(schema)
+    return found
+
+
+def _descend(schema: dict[str, Any], step: int | str) -> list[dict[str, Any]]:
+    """Take one step into a schema: a property, a value of any name, a list item, or the alternative with that tag."""
+    mapping = schema.get("discriminator", {}).get("mapping", {})
+    candidates = (
+        {"$ref": mapping[step]} if step in mapping else None,
+        schema.get("properties", {}).get(step),
+        schema.get("items") if isinstance(step, int) else schema.get("additionalProperties"),
+        *schema.get("patternProperties", {}).values(),
+    )
+    return [candidate for candidate in candidates if isinstance(candidate, dict)]

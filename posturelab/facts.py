@@ -1,0 +1,129 @@
+"""The four facts about an endpoint: what its agent shows, what the PSNs hold, what MNT shows, what the NAD enforces.
+
+The owner is the policy service node of the session's last passed authentication, as the NAD knows it, else as MNT does.
+Reading changes nothing: no look-up here counts as a use of a session cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_emulator.endpoint import Endpoint
+from agent_emulator.view import AgentStatus
+from mnt.session import MonitoredSession
+from nac.posture import PostureStatus
+from nad_emulator.access_port import AccessView
+from posturelab.lab import Lab
+from posturelab.topology_endpoint import EndpointNode
+from psn.node import PolicyServiceNode
+
+NO_SESSION = "no session"
+NO_STATUS = "no status"
+"""What a session cache entry without authentication holds (rule P10)."""
+
+_BELIEFS = {
+    AgentStatus.COMPLIANT.value: PostureStatus.COMPLIANT.value,
+    AgentStatus.NOT_COMPLIANT.value: PostureStatus.NON_COMPLIANT.value,
+}
+"""What the agent believes of the network's verdict; in every other state it believes nothing."""
+
+_CONTRADICTIONS = {
+    PostureStatus.COMPLIANT.value: ("closed", "redirect"),
+    PostureStatus.NON_COMPLIANT.value: ("open",),
+}
+"""Access that a posture status does not lead to under any sensible policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFacts:
+    """The facts about one endpoint. `differing` names those of agent, mnt and access that contradict the owner."""
+
+    endpoint: str
+    user: str
+    mac: str
+    address: str
+    session_id: str
+    agent: str
+    policy_server: str
+    latest_scan_at: str
+    owner: str
+    psn: str
+    """Posture status that the owner holds, or `NO_SESSION`, or `NO_STATUS`."""
+    profile: str
+    others: dict[str, str]
+    """What every policy service node that is not the owner holds for this endpoint."""
+    mnt: str
+    mnt_posture: str
+    access: str
+    differing: tuple[str, ...]
+
+
+def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
+    """Observe one endpoint; raises `posturelab.lab.UnknownNodeError`."""
+    endpoint = lab.get_endpoint(name)
+    node = lab.topology.select(EndpointNode)[name]
+    access = lab.switches[node.attached_to.switch].access(node.attached_to.port)
+    monitored = _find_monitored(lab, node.mac, access)
+    owner = access.server or (monitored.acs_server if monitored else "")
+    held = {psn: _find_status(found, node.mac, access) for psn, found in lab.psns.items()}
+    status = held.pop(owner, NO_SESSION)
+    view = endpoint.view()
+    mnt_posture = monitored.posture_word if monitored else ""
+    return EndpointFacts(
+        endpoint=name,
+        user=node.user,
+        mac=node.mac,
+        address=node.address,
+        session_id=access.session_id,
+        agent=view.status,
+        policy_server=view.policy_server,
+        latest_scan_at=view.latest_scan_at.isoformat(timespec="seconds") if view.latest_scan_at else "",
+        owner=owner,
+        psn=status,
+        profile=_find_profile(lab, owner, access),
+        others=held,
+        mnt=monitored.state.value if monitored else NO_SESSION,
+        mnt_posture=mnt_posture,
+        access=access.summary,
+        differing=_compare(endpoint, view.status, status, mnt_posture, access.summary),
+    )
+
+
+def observe_all(lab: Lab) -> list[EndpointFacts]:
+    """Observe every endpoint, as declared."""
+    return [observe_endpoint(lab, name) for name in lab.endpoints]
+
+
+def _find_monitored(lab: Lab, mac: str, access: AccessView) -> MonitoredSession | None:
+    """Find what the first monitoring node knows: of the present session, else of the endpoint's latest."""
+    for node in lab.mnts.values():
+        return node.directory.find(access.session_id) or node.directory.find_by_mac(mac)
+    return None
+
+
+def _find_status(psn: PolicyServiceNode, mac: str, access: AccessView) -> str:
+    """Find the posture status that a node holds: of the present session, else of the endpoint's latest entry."""
+    entries = psn.sessions.list_by_mac(mac)
+    session = psn.sessions.peek(access.session_id) or max(entries, key=lambda entry: entry.updated_at, default=None)
+    if session is None:
+        return NO_SESSION
+    return session.posture_status.value if session.posture_status else NO_STATUS
+
+
+def _find_profile(lab: Lab, owner: str, access: AccessView) -> str:
+    session = lab.psns[owner].sessions.peek(access.session_id) if owner in lab.psns else None
+    return session.profile if session else ""
+
+
+def _compare(endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access: str) -> tuple[str, ...]:
+    """Name the facts that contradict what the owner holds."""
+    if not endpoint.is_plugged:
+        return ()
+    differing = []
+    if agent in _BELIEFS and _BELIEFS[agent] != psn:
+        differing.append("agent")
+    if mnt_posture and mnt_posture != ("Pending" if psn == PostureStatus.UNKNOWN.value else psn):
+        differing.append("mnt")
+    if access in _CONTRADICTIONS.get(psn, ()):
+        differing.append("access")
+    return tuple(differing)

@@ -1,0 +1,66 @@
+"""The journal as a log for people: one line a record, the node coloured by its kind where the terminal has colours."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TextIO
+from urllib.parse import urlencode
+
+from nac.journal import JournalRecord
+from posturelab.control_client import ControlClient
+
+_COLOURS = {"psn": 36, "mnt": 35, "switch": 33, "endpoint": 32, "web": 34}
+_NODE_WIDTH = 10
+_EVENT_WIDTH = 24
+_POLL_INTERVAL = 0.5
+"""Seconds between two looks at a running lab's journal."""
+
+
+class JournalLog:
+    """Writes records as they come. Lines are put together by hand: a busy lab writes thousands a second."""
+
+    def __init__(self, stream: TextIO, kinds: Mapping[str, str], *, colour: bool) -> None:
+        """Take the kind of every node by name."""
+        self._stream = stream
+        self._heads = {
+            name: f"\x1b[{_COLOURS[kind]}m{name:<{_NODE_WIDTH}}\x1b[0m" if colour else f"{name:<{_NODE_WIDTH}}"
+            for name, kind in kinds.items()
+        }
+
+    def write(self, record: JournalRecord) -> None:
+        """Write one record."""
+        self._write(record.at, record.node, record.event, record.reason)
+
+    def write_described(self, record: Mapping[str, Any]) -> None:
+        """Write one record as the control API describes it."""
+        at = datetime.fromisoformat(record["at"])
+        self._write(at, record["node"], record["event"], record["reason"])
+
+    def _write(self, at: datetime, node: str, event: str, reason: str) -> None:
+        clock = at.isoformat(sep=" ", timespec="milliseconds")[11:23]
+        head = self._heads.get(node, f"{node:<{_NODE_WIDTH}}")
+        # the reader of a pipe may be gone, which is no reason to disturb the node that writes
+        with suppress(OSError):
+            self._stream.write(f"{clock}  {head} {event:<{_EVENT_WIDTH}} {reason}\n")
+            self._stream.flush()
+
+
+def print_journal(client: ControlClient, *, node: str | None, event: str | None, follow: bool) -> None:
+    """Print the journal of a running lab, and go on if asked to; raises `posturelab.control_client.ControlError`."""
+    kinds = {name: details["kind"] for name, details in client.get("/nodes")["nodes"].items()}
+    log = JournalLog(sys.stdout, kinds, colour=sys.stdout.isatty())
+    wanted = {name: value for name, value in (("node", node), ("event", event)) if value is not None}
+    following = 0
+    while True:
+        told = client.get(f"/journal?{urlencode(wanted | {'since': following})}")
+        for record in told["records"]:
+            log.write_described(record)
+        if not told["records"]:
+            if not follow:
+                return
+            time.sleep(_POLL_INTERVAL)
+        following = told["next"]

@@ -1,0 +1,109 @@
+"""A running lab: every node of a topology in one process, born and buried in a fixed order.
+
+Birth: monitoring nodes, policy service nodes, web servers, switches, endpoints; each kind in the order of the
+topology. Death is the reverse. A birth that fails buries what was born before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from agent_emulator.endpoint import Endpoint
+from nac.clock import Clock
+from nac.journal import Journal
+from posturelab.authority import Authority
+from posturelab.clock import LabClock
+from posturelab.node_maker import NodeMaker, RunningNode
+from posturelab.port_assignment import assign_ports
+from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
+
+_T = TypeVar("_T")
+
+
+class UnknownNodeError(LookupError):
+    """A lab has no node of this name and kind."""
+
+    def __init__(self, name: str, kind: str, known: Mapping[str, object]) -> None:
+        """Keep what was asked for."""
+        super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(known) or 'none'}")
+
+
+class Lab:
+    """One lab. Make it inside its event loop; ``async with`` starts and stops it."""
+
+    def __init__(self, topology: Topology, *, seed: int, state_dir: Path, clock: Clock | None = None) -> None:
+        """Compose the nodes; ports are bound no longer than it takes to find free ones.
+
+        Raises `OSError` where the state folder cannot be written or an address cannot be bound.
+        """
+        self.topology = assign_ports(topology)
+        self.seed = seed
+        self.clock = clock or LabClock(asyncio.get_running_loop())
+        self.journal = Journal(self.clock)
+        self.authority = Authority(state_dir, valid_at=(datetime.now(UTC), self.clock.now()))
+        self._running = AsyncExitStack()
+        self._compose()
+
+    async def __aenter__(self) -> Self:
+        """Start every node; raises what a failing start raises, after stopping the others."""
+        async with AsyncExitStack() as stack:
+            for node in self.nodes.values():
+                stack.push_async_callback(node.stop)
+                await node.start()
+            self._running = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop every node."""
+        await self._running.aclose()
+
+    async def reset(self) -> None:
+        """Begin anew with fresh nodes on the same ports and an empty journal; time goes on."""
+        await self._running.aclose()
+        self.journal.clear()
+        self._compose()
+        await self.__aenter__()
+
+    def get_node(self, name: str) -> RunningNode:
+        """Get a node; raises `UnknownNodeError`."""
+        return _get(self.nodes, name, "node")
+
+    def get_endpoint(self, name: str) -> Endpoint:
+        """Get an endpoint; raises `UnknownNodeError`."""
+        return _get(self.endpoints, name, "endpoint")
+
+    def _compose(self) -> None:
+        """Make the nodes in the order of their birth."""
+        topology = self.topology
+        maker = NodeMaker(topology, self.authority, clock=self.clock, journal=self.journal, seed=self.seed)
+        self.mnts = {name: maker.make_mnt(name) for name in topology.select(MntNode)}
+        self.psns = {name: maker.make_psn(name) for name in topology.select(PsnNode)}
+        self.websites = {name: maker.make_website(name) for name in topology.select(WebNode)}
+        self.switches = {name: maker.make_switch(name) for name in topology.select(SwitchNode)}
+        self.endpoints = {
+            name: maker.make_endpoint(name, self.switches[node.attached_to.switch].cable(node.attached_to.port))
+            for name, node in topology.select(EndpointNode).items()
+        }
+        self.nodes: dict[str, RunningNode] = {
+            **self.mnts,
+            **self.psns,
+            **self.websites,
+            **self.switches,
+            **self.endpoints,
+        }
+
+
+def _get(nodes: Mapping[str, _T], name: str, kind: str) -> _T:
+    if name not in nodes:
+        raise UnknownNodeError(name, kind, nodes)
+    return nodes[name]

@@ -1,0 +1,65 @@
+"""A topology as a command uses it: with the file it was written in, so that what fails at start names its line too."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nac.binding import AddressInUseError, bind_udp
+from posturelab.document import Document
+from posturelab.input_error import InputError, Location
+from posturelab.topology import Topology
+from posturelab.topology_checks import check_name
+from posturelab.topology_file import open_topology, read_topology
+
+
+@dataclass(frozen=True, slots=True)
+class LabFile:
+    """A topology and its document."""
+
+    document: Document
+    topology: Topology
+
+    def check_addresses(self, nodes: Iterable[str] | None = None) -> None:
+        """Look whether this machine has the addresses of some nodes, by default all; raises `InputError`."""
+        faults = []
+        for name in self.topology.nodes if nodes is None else nodes:
+            address = self.topology.nodes[name].address
+            if not _has_address(address):
+                place = ("nodes", name, "address")
+                faults.append(self.document.fault(place, f"this machine does not have the address {address}"))
+        if faults:
+            raise InputError(*faults)
+
+    def check_node(self, name: str) -> None:
+        """Look whether there is a node of this name; raises `InputError`."""
+        findings = check_name(("nodes",), name, self.topology.nodes, "node")
+        faults = [self.document.fault(place, text) for place, text in findings]
+        if faults:
+            raise InputError(*faults)
+
+    def explain(self, error: AddressInUseError) -> InputError:
+        """Turn a port in use into a fault of the node that wanted it."""
+        return InputError(self.document.fault(self._find_user(error), str(error)))
+
+    def _find_user(self, error: AddressInUseError) -> Location:
+        control = self.topology.control
+        if (error.address, error.port) == (control.address, control.port):
+            return ("control", "port")
+        users = [name for name, node in self.topology.nodes.items() if node.address == error.address]
+        return ("nodes", users[0]) if users else ()
+
+
+def load_lab_file(reference: str) -> LabFile:
+    """Load a shipped topology by name, or one by path; raises `InputError`."""
+    document = open_topology(reference)
+    return LabFile(document, read_topology(document))
+
+
+def _has_address(address: str) -> bool:
+    try:
+        bind_udp(address, 0).close()
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True

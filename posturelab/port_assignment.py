@@ -1,0 +1,72 @@
+"""Chooses a free port wherever a topology says 0, before any node is told of another's ports."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+from nac.binding import bind_tcp, bind_udp
+from posturelab.topology import Node, Topology
+from posturelab.topology_nodes import AccessPortEntry, MntNode, PsnNode, SwitchNode, WebNode
+
+
+def assign_ports(topology: Topology) -> Topology:
+    """Build the same topology without zeros; raises `OSError` where an address cannot be bound.
+
+    Every port found is held until all are, so that none is found twice.
+    """
+    with ExitStack() as held:
+        chooser = _Chooser(held)
+        nodes = {name: _assign(node, chooser) for name, node in topology.nodes.items()}
+        site = next(iter(topology.select(WebNode).values()), None)
+        http_port = chooser.tcp(site.address, topology.http_port) if site else topology.http_port
+    return topology.model_copy(update={"nodes": nodes, "http_port": http_port})
+
+
+class _Chooser:
+    """Finds free ports and holds them."""
+
+    def __init__(self, held: ExitStack) -> None:
+        self._held = held
+
+    def udp(self, address: str, port: int) -> int:
+        return port or self._hold(bind_udp(address, 0))
+
+    def tcp(self, address: str, port: int) -> int:
+        return port or self._hold(bind_tcp(address, 0))
+
+    def _hold(self, sock: socket.socket) -> int:
+        self._held.enter_context(sock)
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _assign(node: Node, choose: _Chooser) -> Node:
+    address = node.address
+    match node:
+        case PsnNode():
+            ports = node.ports.model_copy(
+                update={
+                    "authentication": tuple(choose.udp(address, port) for port in node.ports.authentication),
+                    "accounting": tuple(choose.udp(address, port) for port in node.ports.accounting),
+                    "portal": choose.tcp(address, node.ports.portal),
+                    "posture": choose.tcp(address, node.ports.posture),
+                }
+            )
+            return node.model_copy(update={"ports": ports})
+        case MntNode():
+            return node.model_copy(update={"syslog_port": choose.udp(address, node.syslog_port)})
+        case SwitchNode():
+            access_ports = {name: _assign_proxy(port, address, choose) for name, port in node.access_ports.items()}
+            return node.model_copy(
+                update={
+                    "coa_port": choose.udp(address, node.coa_port),
+                    "coa_rfc_port": choose.udp(address, node.coa_rfc_port),
+                    "access_ports": access_ports,
+                }
+            )
+    return node
+
+
+def _assign_proxy(port: AccessPortEntry, address: str, choose: _Chooser) -> AccessPortEntry:
+    return port.model_copy(update={"proxy_port": choose.tcp(address, port.proxy_port)})

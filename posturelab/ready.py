@@ -1,0 +1,75 @@
+"""What a lab that is ready tells: a table and commands for people, a JSON file for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from posturelab.control_client import DEFAULT_URL
+from posturelab.node_maker import RunningNode
+from posturelab.timeline import KIND_STYLES
+from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology_nodes import PsnNode, SwitchNode
+
+
+def write_ready_file(path: Path, *, control: str, ca_certificate: Path, nodes: Mapping[str, dict[str, Any]]) -> None:
+    """Write the ready file so that whoever sees it sees all of it; raises `OSError`."""
+    content = {"control": control, "ca_certificate": str(ca_certificate.absolute()), "nodes": nodes}
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def print_ready(console: Console, topology: Topology, nodes: Mapping[str, RunningNode], *, control: str) -> None:
+    """Print that the lab is ready, every node with its ports and secret, and three commands to try."""
+    console.print("lab ready", style="bold green", highlight=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("node", "kind", "address", "ports", "secret"):
+        table.add_column(heading, overflow="fold")
+    for name, node in nodes.items():
+        kind = Text(node.kind, style=KIND_STYLES[node.kind])
+        table.add_row(name, kind, node.address, Text(render_ports(node.ports)), Text(_find_secret(topology, name)))
+    table.add_row("control", "api", topology.control.address, control, "token" if topology.control.token else "")
+    console.print(table)
+    console.print("\nTry, in another terminal:", highlight=False)
+    for command in list_commands(topology, control=control):
+        console.print(f"  {command}", style="bold", highlight=False, soft_wrap=True)
+    console.print("Ctrl-C ends the lab.\n", style="dim", highlight=False)
+
+
+def list_commands(topology: Topology, *, control: str) -> list[str]:
+    """List commands worth trying in this lab, plugging the first endpoint in before all."""
+    program = "posturelab" if shutil.which("posturelab") else os.path.relpath(sys.argv[0])
+    option = "" if control == DEFAULT_URL else f" --control {control}"
+    commands = [f"{program} endpoint {name} plug{option}" for name in list(topology.select(EndpointNode))[:1]]
+    commands.append(f"{program} sessions{option}")
+    user, psn = next(iter(topology.users.items()), None), next(iter(topology.select(PsnNode).values()), None)
+    if user is not None and psn is not None and topology.radius.wildcard_client:
+        server = f"{psn.address}:{psn.ports.authentication[0]}"
+        commands.append(f"radtest {user[0]} {user[1].password} {server} 0 {topology.radius.secret}")
+    return commands
+
+
+def render_ports(ports: Mapping[str, int]) -> str:
+    """Render ports by use, a historic second port beside the first: ``authentication 1812/1645, portal 8443``."""
+    uses: dict[str, list[str]] = {}
+    for use, port in ports.items():
+        uses.setdefault(use.removesuffix("-legacy"), []).append(str(port))
+    return ", ".join(f"{use} {'/'.join(numbers)}" for use, numbers in uses.items())
+
+
+def _find_secret(topology: Topology, name: str) -> str:
+    node = topology.nodes[name]
+    if isinstance(node, SwitchNode):
+        return node.secret or topology.radius.secret
+    return topology.radius.secret if isinstance(node, PsnNode) and topology.radius.wildcard_client else ""

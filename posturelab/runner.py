@@ -1,0 +1,197 @@
+"""Tells a story: brings a lab up, goes through the steps, and keeps what was expected, found and written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from nac.binding import AddressInUseError
+from nac.journal import JournalRecord
+from posturelab.action import ImpossibleActionError, perform
+from posturelab.clock import LabLoop
+from posturelab.expectation import Check, check_step
+from posturelab.lab import Lab
+from posturelab.scenario import Step
+from posturelab.scenario_file import Story
+
+POLL_INTERVAL = timedelta(seconds=1)
+"""How often expectations are looked at while no journal record asks for it."""
+
+_SPARE_BLOCKS = range(1, 64)
+"""Where a story goes, in this order so that it goes to the same place again: 127.1, 127.2, ..."""
+
+
+class Narrator(Protocol):
+    """Whoever listens to a story while it is told; times are since its beginning."""
+
+    def begin(self, story: Story, *, seed: int, live: bool) -> None:
+        """A story begins."""
+        ...
+
+    def tell_step(self, at: timedelta, step: Step) -> None:
+        """A step begins."""
+        ...
+
+    def tell_record(self, at: timedelta, record: JournalRecord) -> None:
+        """A node has written into the journal."""
+        ...
+
+    def tell_checks(self, at: timedelta, checks: list[Check]) -> None:
+        """The expectations of a step have held, or have not."""
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """The story is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """One step as it went: when it began, when its expectations were settled, and how."""
+
+    note: str
+    begun_at: timedelta
+    settled_at: timedelta
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A story as it went. `errors` are mistakes of the lab itself."""
+
+    story: Story
+    seed: int
+    live: bool
+    began_at: datetime
+    wall_seconds: float
+    virtual_seconds: float
+    steps: tuple[StepOutcome, ...]
+    records: tuple[JournalRecord, ...]
+    errors: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation held and the lab made no mistake."""
+        return not self.errors and all(check.held for step in self.steps for check in step.checks)
+
+
+def run_story(story: Story, *, narrator: Narrator, seed: int | None = None, live: bool = False) -> Outcome:
+    """Tell a story on an event loop of its own.
+
+    Where its addresses are in use, because a lab runs beside it, the story is told on other loopback addresses.
+    Raises `OSError` where none can be bound.
+    """
+    seed = story.scenario.seed if seed is None else seed
+    places = iter(_SPARE_BLOCKS)
+    place = story
+    while True:
+        try:
+            with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=not live)) as runner:
+                return runner.run(_tell(place, narrator, seed, live=live))
+        except AddressInUseError:
+            block = next(places, None)
+            if block is None:
+                raise
+            place = story.relocate(block)
+
+
+async def _tell(story: Story, narrator: Narrator, seed: int, *, live: bool) -> Outcome:
+    errors: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: errors.append(_describe(context)))
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="posturelab-") as folder:
+        lab = Lab(story.topology, seed=seed, state_dir=Path(folder))
+        async with lab:
+            narrator.begin(story, seed=seed, live=live)
+            telling = _Telling(lab, narrator)
+            await telling.run(story.scenario.steps)
+    outcome = Outcome(
+        story=story,
+        seed=seed,
+        live=live,
+        began_at=telling.began_at,
+        wall_seconds=time.perf_counter() - began,
+        virtual_seconds=telling.now.total_seconds(),
+        steps=tuple(telling.outcomes),
+        records=tuple(lab.journal),
+        errors=tuple(errors),
+    )
+    narrator.end(outcome)
+    return outcome
+
+
+def _describe(context: dict[str, Any]) -> str:
+    """Describe what asyncio's exception handler was told."""
+    error = context.get("exception")
+    return f"{context['message']}: {error!r}" if error else str(context["message"])
+
+
+class _Telling:
+    """One story on one running lab."""
+
+    def __init__(self, lab: Lab, narrator: Narrator) -> None:
+        self.outcomes: list[StepOutcome] = []
+        self.began_at = lab.clock.now()
+        self._lab = lab
+        self._narrator = narrator
+        self._news = asyncio.Event()
+        self._recent: list[JournalRecord] = []
+
+    @property
+    def now(self) -> timedelta:
+        return self._lab.clock.now() - self.began_at
+
+    async def run(self, steps: tuple[Step, ...]) -> None:
+        end_listening = self._lab.journal.listen(self._note)
+        try:
+            for step in steps:
+                await self._run_step(step)
+        finally:
+            end_listening()
+
+    async def _run_step(self, step: Step) -> None:
+        if step.at is not None:
+            await asyncio.sleep((step.at - self.now).total_seconds())
+        elif step.after is not None:
+            await asyncio.sleep(step.after.total_seconds())
+        begun_at = self.now
+        self._narrator.tell_step(begun_at, step)
+        if step.actions:
+            self._recent.clear()
+        checks = [*await self._act(step), *await self._settle(step)]
+        self.outcomes.append(StepOutcome(step.note, begun_at, self.now, tuple(checks)))
+        self._narrator.tell_checks(self.now, checks)
+
+    async def _act(self, step: Step) -> list[Check]:
+        """Do what a step does; what cannot be done is an expectation that does not hold."""
+        try:
+            for action in step.actions:
+                await perform(self._lab, action)
+        except ImpossibleActionError as error:
+            return [Check("action", "", "can be done", str(error), held=False)]
+        return []
+
+    async def _settle(self, step: Step) -> list[Check]:
+        """Wait until all that a step expects holds, or its time is over."""
+        deadline = self.now + step.within
+        while True:
+            self._news.clear()
+            checks = check_step(self._lab, step, self._recent)
+            rest = deadline - self.now
+            if rest <= timedelta(0) or (not step.not_seen and all(check.held for check in checks)):
+                return checks
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(rest, POLL_INTERVAL).total_seconds()):
+                    await self._news.wait()
+
+    def _note(self, record: JournalRecord) -> None:
+        self._recent.append(record)
+        self._news.set()
+        self._narrator.tell_record(record.at - self.began_at, record)

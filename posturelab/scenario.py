@@ -1,0 +1,136 @@
+"""A scenario: a story in YAML, told over a topology, with what must be true along the way.
+
+Steps run in order. A step begins at a time from the start of the story (`at`), or some time after the step before
+(`after`), else at once. It does something, then waits, at most `within`, until all it expects holds; where it says
+what must not be seen, it waits that long in any case. `seen` and `not_seen` speak of the journal records since the last
+thing that was done.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from agent_emulator.view import AgentStatus
+from mnt.session import SessionState
+from nac.posture import PostureStatus
+from posturelab.document import Entry
+from posturelab.duration import Duration
+from posturelab.facts import NO_SESSION, NO_STATUS
+from posturelab.topology_endpoint import InventoryEntry
+from posturelab.topology_file import DEFAULT
+from posturelab.topology_values import Name, Text, one_of
+from psn.coa import CoaCommand
+
+_HELD = [*(status.value for status in PostureStatus), NO_STATUS, NO_SESSION]
+
+AgentWord = Annotated[str, one_of([status.value for status in AgentStatus])]
+HeldWord = Annotated[str, one_of(_HELD)]
+MntWord = Annotated[str, one_of([*(state.value for state in SessionState), NO_SESSION])]
+ShownWord = Annotated[str, one_of(["", *(status.shown for status in PostureStatus)])]
+AccessWord = Annotated[str, one_of(["closed", "redirect", "restricted", "open"])]
+
+
+class CoaAction(Entry):
+    """A CoA for an endpoint's session, sent by its owner or by the node named."""
+
+    endpoint: Name
+    command: Literal["reauthenticate", "rerun", "bounce", "disable", "disconnect"] = "reauthenticate"
+    psn: Name | None = None
+
+    def find_command(self) -> CoaCommand:
+        """Find the command of the policy service node."""
+        return _COMMANDS[self.command]
+
+
+_COMMANDS = {
+    "reauthenticate": CoaCommand.REAUTHENTICATE_LAST,
+    "rerun": CoaCommand.REAUTHENTICATE_RERUN,
+    "bounce": CoaCommand.BOUNCE_HOST_PORT,
+    "disable": CoaCommand.DISABLE_HOST_PORT,
+    "disconnect": CoaCommand.DISCONNECT,
+}
+
+
+class InventoryAction(Entry):
+    """New software for an endpoint."""
+
+    endpoint: Name
+    inventory: InventoryEntry
+
+
+class Action(Entry):
+    """One thing that is done: exactly one key."""
+
+    plug: Name | None = None
+    unplug: Name | None = None
+    rescan: Name | None = None
+    stop: Name | None = None
+    start: Name | None = None
+    advance: Duration | None = None
+    coa: CoaAction | None = None
+    software: InventoryAction | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"name one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class Facts(Entry):
+    """What must be true of one endpoint; what is left out may be anything."""
+
+    agent: AgentWord | None = None
+    owner: Name | None = None
+    psn: HeldWord | None = None
+    others: dict[Name, HeldWord] = Field(default_factory=dict)
+    profile: str | None = None
+    mnt: MntWord | None = None
+    mnt_posture: ShownWord | None = None
+    access: AccessWord | None = None
+
+
+class Sighting(Entry):
+    """A kind of journal record: of this event, by this node, whose facts include these."""
+
+    event: Text
+    node: Name | None = None
+    facts: dict[Text, str | int | float | bool | None] = Field(default_factory=dict)
+
+
+class Step(Entry):
+    """One step of a story."""
+
+    at: Duration | None = None
+    after: Duration | None = None
+    note: Text
+    do: Action | tuple[Action, ...] = ()
+    expect: dict[Name, Facts] = Field(default_factory=dict)
+    seen: tuple[Sighting, ...] = ()
+    not_seen: tuple[Sighting, ...] = ()
+    within: Duration = timedelta(seconds=5)
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> Self:
+        if self.at is not None and self.after is not None:
+            raise ValueError("a step has either at or after")
+        return self
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is done, in order."""
+        return (self.do,) if isinstance(self.do, Action) else self.do
+
+
+class Scenario(Entry):
+    """A story."""
+
+    name: Text
+    description: Text
+    topology: Text = DEFAULT
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 1
+    steps: tuple[Step, ...] = Field(min_length=1)

@@ -1,0 +1,119 @@
+"""Scenario files: found, read, laid over their topologies, and checked against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from posturelab.document import Document, read_document
+from posturelab.duration import render_duration
+from posturelab.input_error import Fault, InputError, Location, Mark
+from posturelab.scenario import Action, Facts, Scenario
+from posturelab.topology import Topology
+from posturelab.topology_checks import Finding, check_name
+from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology_file import open_topology, read_topology, relocate
+from posturelab.topology_nodes import PsnNode
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A scenario with the topology it is told over, its overrides applied; and both as they were written."""
+
+    path: Path
+    scenario: Scenario
+    topology: Topology
+    scenario_document: Document
+    topology_document: Document
+
+    def relocate(self, block: int) -> Story:
+        """Build the same story on 127.`block` addresses instead of 127.0 ones."""
+        return _read(self.path, relocate(self.scenario_document, block), relocate(self.topology_document, block))
+
+
+def load_stories(paths: Iterable[Path]) -> list[Story]:
+    """Load files, and all scenario files below folders, sorted; raises `InputError`."""
+    return [load_story(path) for reference in paths for path in _find_files(reference)]
+
+
+def load_story(path: Path) -> Story:
+    """Load one scenario; raises `InputError` that names every fault of it or of its topology."""
+    document = read_document(path)
+    base = _open_base(document.validate(Scenario), document, path.parent)
+    return _read(path, document, base.merge(document, "overrides"))
+
+
+def _read(path: Path, scenario_document: Document, topology_document: Document) -> Story:
+    scenario = scenario_document.validate(Scenario)
+    topology = read_topology(topology_document)
+    faults = [scenario_document.fault(location, text) for location, text in _list_faults(scenario, topology)]
+    if faults:
+        raise InputError(*faults)
+    return Story(path, scenario, topology, scenario_document, topology_document)
+
+
+def _find_files(reference: Path) -> list[Path]:
+    if not reference.is_dir():
+        return [reference]
+    found = sorted(path for path in reference.rglob("*") if path.suffix in _SUFFIXES)
+    if not found:
+        raise InputError(Fault(Mark(str(reference)), "", "this folder holds no scenario (*.yaml)"))
+    return found
+
+
+def _open_base(scenario: Scenario, document: Document, folder: Path) -> Document:
+    """Open the topology a scenario names; one that cannot be read is the scenario's fault."""
+    try:
+        return open_topology(scenario.topology, folder=folder)
+    except InputError as error:
+        first = error.faults[0]
+        if first.mark.line:
+            raise
+        raise InputError(document.fault(("topology",), f"{first.mark.file} {first.text}")) from None
+
+
+def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
+    """List what a scenario says of nodes that do not exist, and times that run backwards."""
+    endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
+    latest = timedelta(0)
+    for number, step in enumerate(scenario.steps):
+        place: Location = ("steps", number)
+        if step.at is not None:
+            if step.at < latest:
+                yield (*place, "at"), f"lies before the {render_duration(latest)} of an earlier step"
+            latest = max(latest, step.at)
+        many = isinstance(step.do, tuple)
+        for index, action in enumerate(step.actions):
+            yield from _check_action(action, (*place, "do", *([index] if many else [])), topology)
+        for endpoint, facts in step.expect.items():
+            yield from check_name((*place, "expect", endpoint), endpoint, endpoints, "endpoint")
+            yield from _check_facts(facts, (*place, "expect", endpoint), psns)
+        for key, sightings in (("seen", step.seen), ("not_seen", step.not_seen)):
+            for index, sighting in enumerate(sightings):
+                if sighting.node is not None:
+                    yield from check_name((*place, key, index, "node"), sighting.node, topology.nodes, "node")
+
+
+def _check_action(action: Action, place: Location, topology: Topology) -> Iterator[Finding]:
+    endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
+    for key in ("plug", "unplug", "rescan", "start", "stop"):
+        name = getattr(action, key)
+        known: Iterable[str] = topology.nodes if key in ("start", "stop") else endpoints
+        if name is not None:
+            yield from check_name((*place, key), name, known, "node" if key in ("start", "stop") else "endpoint")
+    for key, details in (("coa", action.coa), ("software", action.software)):
+        if details is not None:
+            yield from check_name((*place, key, "endpoint"), details.endpoint, endpoints, "endpoint")
+    if action.coa is not None and action.coa.psn is not None:
+        yield from check_name((*place, "coa", "psn"), action.coa.psn, psns, "policy service node")
+
+
+def _check_facts(facts: Facts, place: Location, psns: Iterable[str]) -> Iterator[Finding]:
+    if facts.owner is not None:
+        yield from check_name((*place, "owner"), facts.owner, psns, "policy service node")
+    for name in facts.others:
+        yield from check_name((*place, "others", name), name, psns, "policy service node")

@@ -1,0 +1,83 @@
+"""A topology: everything a lab is made of, as its YAML file declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+from posturelab.document import Entry
+from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
+from posturelab.topology_policy import PolicyEntry, UserEntry
+from posturelab.topology_posture import PostureEntry
+from posturelab.topology_values import Address, Name, Network, Port, Text, default_of
+from radius.client_table import Client, Switch
+
+Node = Annotated[PsnNode | MntNode | SwitchNode | EndpointNode | WebNode, Field(discriminator="kind")]
+_Kind = TypeVar("_Kind", PsnNode, MntNode, SwitchNode, EndpointNode, WebNode)
+
+
+class ClientEntry(Entry):
+    """A device outside the lab that may speak RADIUS to it."""
+
+    network: Network
+    secret: Text = Field(repr=False)
+    require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
+    limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
+    coa_port: Port = default_of(Client, "coa_port")
+    groups: tuple[Text, ...] = ()
+
+
+class RadiusEntry(Entry):
+    """The shared secret and protections of the lab's own devices, and who else may speak to it."""
+
+    secret: Text = Field(default="testing123", repr=False)
+    require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
+    limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
+    wildcard_client: bool = True
+    """Any device of `wildcard_network` may speak with the lab's secret."""
+    wildcard_network: Network = "127.0.0.0/8"
+    clients: dict[Name, ClientEntry] = Field(default_factory=dict)
+
+
+class ControlEntry(Entry):
+    """Where the control API listens; beyond loopback it needs a token."""
+
+    address: Address = "127.0.0.1"
+    port: Port = 8600
+    token: Text | None = Field(default=None, repr=False)
+
+
+class Topology(Entry):
+    """A whole lab."""
+
+    name: Name
+    description: str = ""
+    domain: Text = "lab.test"
+    http_port: Port = 8080
+    """The port that stands for 80, which only root may bind."""
+    hosts: dict[Text, Address] = Field(default_factory=dict)
+    """Names that endpoints can resolve, besides those of the nodes."""
+    radius: RadiusEntry = Field(default_factory=RadiusEntry)
+    control: ControlEntry = Field(default_factory=ControlEntry)
+    users: dict[Text, UserEntry] = Field(default_factory=dict)
+    policy: PolicyEntry = Field(default_factory=PolicyEntry)
+    posture: PostureEntry = Field(default_factory=PostureEntry)
+    nodes: dict[Name, Node] = Field(min_length=1)
+
+    def select(self, kind: type[_Kind]) -> dict[str, _Kind]:
+        """Select the nodes of one kind, as declared."""
+        return {name: node for name, node in self.nodes.items() if isinstance(node, kind)}
+
+    def fqdn(self, name: str) -> str:
+        """Build the DNS name of a node."""
+        return f"{name}.{self.domain}"
+
+    def resolve_hosts(self) -> Mapping[str, str]:
+        """List every name that endpoints can resolve, in lower case, with its address."""
+        names = {name: node.address for name, node in self.nodes.items()}
+        names |= {self.fqdn(name): address for name, address in names.items()}
+        names |= {alias: site.address for site in self.select(WebNode).values() for alias in site.names}
+        return {name.lower(): address for name, address in (names | self.hosts).items()}

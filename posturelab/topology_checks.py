@@ -1,0 +1,163 @@
+"""What one part of a topology says of another: names that must exist, and addresses and ports that must differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+
+from nac.identity import render_ios_session_id
+from posturelab.document import suggest
+from posturelab.input_error import Location
+from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology_nodes import PsnNode, SwitchNode
+from posturelab.topology_posture import NO_AGENT
+from psn.accept import list_profile_attributes
+from psn.config import DENY_ACCESS, PERMIT_ACCESS
+from radius.packet import encode_attributes
+
+MAXIMUM_PAIR_LENGTH = 247
+"""Octets of a Cisco-AVPair."""
+
+Finding = tuple[Location, str]
+
+
+def list_faults(topology: Topology) -> Iterator[Finding]:
+    """List every place where a topology contradicts itself."""
+    yield from _check_addresses(topology)
+    yield from _check_ports(topology)
+    yield from _check_switches(topology)
+    yield from _check_endpoints(topology)
+    yield from _check_policy(topology)
+    yield from _check_posture(topology)
+    if not topology.control.token and not IPv4Address(topology.control.address).is_loopback:
+        yield ("control", "address"), "beyond loopback the control API needs a token"
+
+
+def _check_addresses(topology: Topology) -> Iterator[Finding]:
+    addresses: dict[str, str] = {}
+    macs: dict[str, str] = {}
+    for name, node in topology.nodes.items():
+        holder = addresses.setdefault(node.address, name)
+        if holder != name:
+            yield ("nodes", name, "address"), f"{node.address} belongs to {holder} already"
+        if isinstance(node, EndpointNode) and (holder := macs.setdefault(node.mac, name)) != name:
+            yield ("nodes", name, "mac"), f"{node.mac} belongs to {holder} already"
+    networks = {f"{switch.address}/32": name for name, switch in topology.select(SwitchNode).items()}
+    networks[topology.radius.wildcard_network] = "the wildcard client"
+    for name, client in topology.radius.clients.items():
+        holder = networks.setdefault(client.network, name)
+        if holder != name:
+            yield ("radius", "clients", name, "network"), f"{client.network} belongs to {holder} already"
+    for name in topology.hosts:
+        if name.removesuffix(f".{topology.domain}") in topology.nodes:
+            yield ("hosts", name), "a node has this name"
+
+
+def _check_ports(topology: Topology) -> Iterator[Finding]:
+    """Look for two uses of one port on one address."""
+    for name, node in topology.nodes.items():
+        if isinstance(node, PsnNode):
+            yield from _differ(("nodes", name, "ports"), (*node.ports.authentication, *node.ports.accounting))
+            yield from _differ(("nodes", name, "ports"), (node.ports.portal, node.ports.posture))
+        if isinstance(node, SwitchNode):
+            yield from _differ(("nodes", name, "coa_rfc_port"), (node.coa_port, node.coa_rfc_port))
+            proxies = [port.proxy_port for port in node.access_ports.values()]
+            yield from _differ(("nodes", name, "access_ports"), proxies)
+
+
+def _differ(location: Location, ports: Iterable[int]) -> Iterator[Finding]:
+    for port, count in Counter(ports).items():
+        if port and count > 1:
+            yield location, f"port {port} stands here {count} times"
+
+
+def _check_switches(topology: Topology) -> Iterator[Finding]:
+    psns = topology.select(PsnNode)
+    for name, switch in topology.select(SwitchNode).items():
+        for at, server in enumerate(switch.servers):
+            yield from check_name(("nodes", name, "servers", at), server, psns, "policy service node")
+        if not psns:
+            yield ("nodes", name), "there is no policy service node to serve this switch"
+        if len(set(switch.servers)) < len(switch.servers):
+            yield ("nodes", name, "servers"), "a server stands here twice"
+
+
+def _check_endpoints(topology: Topology) -> Iterator[Finding]:
+    switches = topology.select(SwitchNode)
+    taken: dict[tuple[str, str], str] = {}
+    for name, endpoint in topology.select(EndpointNode).items():
+        cable = endpoint.attached_to
+        place = ("nodes", name, "attached_to")
+        switch = switches.get(cable.switch)
+        if switch is None:
+            yield from check_name((*place, "switch"), cable.switch, switches, "switch")
+        else:
+            yield from check_name((*place, "port"), cable.port, switch.access_ports, f"access port of {cable.switch}")
+        holder = taken.setdefault((cable.switch, cable.port), name)
+        if holder != name:
+            yield (*place, "port"), f"{holder} is attached to {cable.switch} {cable.port} already"
+        if endpoint.user:
+            yield from check_name(("nodes", name, "user"), endpoint.user, topology.users, "user")
+
+
+def _check_policy(topology: Topology) -> Iterator[Finding]:
+    policy = topology.policy
+    profiles = {*policy.profiles, PERMIT_ACCESS, DENY_ACCESS}
+    for at, rule in enumerate(policy.rules):
+        yield from check_name(("policy", "rules", at, "profile"), rule.profile, profiles, "authorization profile")
+    switches = topology.select(SwitchNode).values()
+    access_lists = {acl for switch in switches for acl in switch.access_lists}
+    dacls = policy.build_dacls()
+    for name, profile in policy.profiles.items():
+        place = ("policy", "profiles", name)
+        if profile.dacl is not None and profile.dacl not in dacls:
+            yield from check_name((*place, "dacl"), profile.dacl, dacls, "downloadable ACL")
+            continue
+        if profile.redirect is not None:
+            if switches:
+                acl = profile.redirect.acl
+                yield from check_name((*place, "redirect", "acl"), acl, access_lists, "access list of a switch")
+            yield from _check_redirect_url(topology, name)
+        try:
+            encode_attributes(list_profile_attributes(profile.build(name), dacls.get(profile.dacl or "")))
+        except (ValueError, OverflowError) as error:
+            yield place, f"does not fit into an Access-Accept: {error}"
+
+
+def _check_redirect_url(topology: Topology, name: str) -> Iterator[Finding]:
+    """Look for a redirect URL that no Cisco-AVPair can carry."""
+    redirect = topology.policy.profiles[name].redirect
+    if redirect is None:
+        return
+    names = [f"{topology.fqdn(psn)}:{node.ports.portal}" for psn, node in topology.select(PsnNode).items()]
+    host = redirect.host or max(names, key=len, default="")
+    session_id = render_ios_session_id("255.255.255.255", 0, 0)
+    pair = (
+        f"url-redirect=https://{host}/portal/gateway?sessionId={session_id}"
+        f"&portal={redirect.portal}&action={redirect.action}&token={'0' * 32}"
+    )
+    length = len(pair.encode())
+    if length > MAXIMUM_PAIR_LENGTH:
+        place = ("policy", "profiles", name, "redirect")
+        yield place, f"the redirect URL makes an attribute of {length} octets, {MAXIMUM_PAIR_LENGTH} is the most"
+
+
+def _check_posture(topology: Topology) -> Iterator[Finding]:
+    posture = topology.posture
+    for at, policy in enumerate(posture.policies):
+        for index, requirement in enumerate(policy.requirements):
+            location = ("posture", "policies", at, "requirements", index)
+            yield from check_name(location, requirement, posture.requirements, "requirement")
+    configurations = {*posture.configurations, NO_AGENT}
+    for at, rule in enumerate(posture.provisioning):
+        place = ("posture", "provisioning", at, "configuration")
+        yield from check_name(place, rule.configuration, configurations, "agent configuration")
+
+
+def check_name(location: Location, name: str, known: Iterable[str], what: str) -> Iterator[Finding]:
+    """Find a fault where nothing of this name is known, with what may have been meant."""
+    choices = list(known)
+    if name not in choices:
+        yield location, f"no {what} is called {name!r}{suggest(name, choices)}"

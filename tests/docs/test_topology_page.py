@@ -1,0 +1,97 @@
+"""The page on topology files names every key that exists, and its true default."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from posturelab import topology, topology_endpoint, topology_nodes, topology_policy, topology_posture
+from posturelab.duration import render_duration
+
+PAGE = Path(__file__).parents[2] / "docs" / "topology.md"
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "The file": topology.Topology,
+    "radius": topology.RadiusEntry,
+    "radius.clients.<name>": topology.ClientEntry,
+    "control": topology.ControlEntry,
+    "users.<name>": topology_policy.UserEntry,
+    "policy": topology_policy.PolicyEntry,
+    "policy.profiles.<name>": topology_policy.ProfileEntry,
+    "policy.profiles.<name>.redirect": topology_policy.RedirectEntry,
+    "policy.rules[]": topology_policy.RuleEntry,
+    "posture": topology_posture.PostureEntry,
+    "posture.requirements.<name>": topology_posture.RequirementEntry,
+    "posture.requirements.<name>.checks[]": topology_posture.CheckEntry,
+    "posture.policies[]": topology_posture.PosturePolicyEntry,
+    "audience": topology_posture.AudienceEntry,
+    "posture.configurations.<name>": topology_posture.AgentConfigurationEntry,
+    "profile": topology_posture.AgentProfileEntry,
+    "posture.provisioning[]": topology_posture.ProvisioningEntry,
+    "nodes.<name> of kind psn": topology_nodes.PsnNode,
+    "ports": topology_nodes.PsnPortsEntry,
+    "nodes.<name> of kind mnt": topology_nodes.MntNode,
+    "retention": topology_nodes.RetentionEntry,
+    "nodes.<name> of kind switch": topology_nodes.SwitchNode,
+    "dead_criteria": topology_nodes.DeadCriteriaEntry,
+    "access_ports.<name>": topology_nodes.AccessPortEntry,
+    "nodes.<name> of kind endpoint": topology_endpoint.EndpointNode,
+    "attached_to": topology_endpoint.CableEntry,
+    "inventory": topology_endpoint.InventoryEntry,
+    "inventory.products[]": topology_endpoint.ProductEntry,
+    "timers": topology_endpoint.AgentTimersEntry,
+    "nodes.<name> of kind web": topology_nodes.WebNode,
+}
+
+
+def read_sections() -> dict[str, dict[str, str]]:
+    """Read the page: by heading, the default that it gives each key."""
+    sections: dict[str, dict[str, str]] = {}
+    for part in re.split(r"(?m)^##+ ", PAGE.read_text(encoding="utf-8"))[1:]:
+        heading = part.partition("\n")[0].replace("`", "")
+        sections[heading] = dict(re.findall(r"(?m)^\| `(\w+)` \| ([^|]*) \|", part))
+    return sections
+
+
+def render_default(field: FieldInfo) -> set[str]:
+    """Render a default in every way the page may write it."""
+    if field.is_required():
+        return {"required"}
+    return {*render(field.get_default(call_default_factory=True))}
+
+
+def render(value: Any) -> Iterable[str]:
+    match value:
+        case BaseModel():
+            return {"see below", "see above", "everyone", "empty"}
+        case timedelta():
+            return {render_duration(value)}
+        case Enum():
+            return {str(value.value)}
+        case bool():
+            return {str(value).lower()}
+        case "":
+            return {"empty"}
+        case None | () | {}:
+            return {"none"}
+        case tuple():
+            return {", ".join(map(str, value))}
+    return {str(value)}
+
+
+def test_the_page_has_a_section_for_every_model() -> None:
+    assert list(read_sections()) == list(SECTIONS)
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_a_section_names_every_key_with_its_default(heading: str) -> None:
+    fields = SECTIONS[heading].model_fields
+    written = read_sections()[heading]
+    assert set(written) == set(fields)
+    assert {key: default for key, default in written.items() if default not in render_default(fields[key])} == {}

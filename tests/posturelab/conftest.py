@@ -1,0 +1,79 @@
+"""Labs for tests: the campus on loopback addresses of this test process alone, every port free to choose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from posturelab.clock import LabLoop
+from posturelab.document import Document, parse_document
+from posturelab.lab import Lab
+from posturelab.topology import Topology
+from posturelab.topology_file import open_topology, read_topology, relocate
+
+BLOCK = 64 + os.getpid() % 190
+"""127.BLOCK belongs to this process, so that tests run beside each other and beside a lab."""
+
+ANY_PORTS: dict[str, Any] = {
+    "http_port": 0,
+    "control": {"address": f"127.{BLOCK}.0.1", "port": 0},
+    "nodes": {
+        "mnt1": {"syslog_port": 0},
+        **{
+            name: {"ports": {"authentication": [0, 0], "accounting": [0, 0], "portal": 0, "posture": 0}}
+            for name in ("psn1", "psn2")
+        },
+        "switch1": {
+            "coa_port": 0,
+            "coa_rfc_port": 0,
+            "access_ports": {f"GigabitEthernet1/0/{port}": {"proxy_port": 0} for port in (1, 2)},
+        },
+    },
+}
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run on virtual time."""
+    return {"virtual": lambda: LabLoop(virtual=True)}
+
+
+def overlay(document: Document, content: dict[str, Any]) -> Document:
+    """Lay plain values over a document."""
+    return document.merge(Document("overlay", {"over": content}, {}), "over")
+
+
+def build_campus(overrides: str = "{}") -> Document:
+    """Build the campus on this process's addresses, with the overrides of a test (YAML) over it."""
+    campus = relocate(overlay(open_topology("campus"), ANY_PORTS), BLOCK)
+    return campus.merge(parse_document(f"over: {overrides}" if overrides == "{}" else overrides, file="test.yaml"), "over")
+
+
+@pytest.fixture
+def campus() -> Topology:
+    """The campus as a topology."""
+    return read_topology(build_campus())
+
+
+@pytest.fixture
+def campus_file(tmp_path: Path) -> Path:
+    """The campus as a file."""
+    path = tmp_path / "campus.yaml"
+    path.write_text(json.dumps(build_campus().content, indent=2))
+    return path
+
+
+@pytest_asyncio.fixture
+async def lab(campus: Topology, tmp_path: Path) -> AsyncIterator[Lab]:
+    """The campus, running; a task that fails fails the test."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with Lab(campus, seed=1, state_dir=tmp_path / "state") as running:
+        yield running
+    assert not failures

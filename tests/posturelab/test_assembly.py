@@ -1,0 +1,102 @@
+"""From the campus to what each node is told."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from agent_emulator.config import EndpointConfig
+from mnt.config import MntConfig
+from nad_emulator.config import SwitchConfig
+from posturelab.assembly import (
+    build_endpoint_config,
+    build_mnt_config,
+    build_psn_config,
+    build_switch_config,
+    build_website_config,
+)
+from posturelab.authority import Authority
+from posturelab.document import parse_document
+from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointSettings
+from posturelab.topology_file import load_topology, open_topology, read_topology
+from posturelab.topology_nodes import MntSettings, PsnSettings, SwitchSettings
+from psn.config import PsnConfig
+from radius.secret import Secret
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, valid_at=[datetime.now(UTC)])
+
+
+def change(overrides: str) -> Topology:
+    return read_topology(open_topology("campus").merge(parse_document(overrides, file="test.yaml"), "over"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "config"),
+    [
+        (PsnSettings, PsnConfig),
+        (MntSettings, MntConfig),
+        (SwitchSettings, SwitchConfig),
+        (EndpointSettings, EndpointConfig),
+    ],
+)
+def test_settings_have_the_names_of_the_rooms_fields(settings: type[BaseModel], config: type) -> None:
+    assert set(settings.model_fields) <= {field.name for field in fields(config)}
+
+
+def test_a_policy_service_node_knows_devices_users_policy_and_its_neighbours(authority: Authority) -> None:
+    config = build_psn_config(load_topology(), "psn1", authority)
+    assert (config.name, config.fqdn, config.address) == ("psn1", "psn1.lab.test", "127.0.1.1")
+    assert config.backup_servers == ("psn2.lab.test",)
+    assert [(target.name, target.host, target.port) for target in config.log_targets] == [("mnt1", "127.0.2.1", 20514)]
+    assert [(client.name, client.network, client.secret) for client in config.clients] == [
+        ("switch1", IPv4Network("127.0.3.1"), Secret("testing123")),
+        ("wildcard", IPv4Network("127.0.0.0/8"), Secret("testing123")),
+    ]
+    assert config.endpoints.keys() == {"02:00:00:00:10:01", "02:00:00:00:10:02"}
+    assert [rule.name for rule in config.rules] == ["Compliant", "NonCompliant", "Posture pending"]
+    assert config.dacls["PERMIT-ALL"].full_name == "#ACSACL#-IP-PERMIT-ALL-6955b900"
+    assert [policy.name for policy in config.posture.policies] == ["Workstations"]
+    assert config.ca_certificate == authority.certificate_path.read_bytes()
+
+
+def test_the_wildcard_client_can_be_off_and_other_devices_declared(authority: Authority) -> None:
+    topology = change(
+        "over:\n  radius:\n    wildcard_client: false\n    limit_proxy_state: auto\n"
+        "    clients:\n      vpn: {network: 192.0.2.0/24, secret: other, groups: [VPN]}\n"
+    )
+    clients = build_psn_config(topology, "psn1", authority).clients
+    assert [(client.name, client.secret, client.limit_proxy_state.value) for client in clients] == [
+        ("switch1", Secret("testing123"), "auto"),
+        ("vpn", Secret("other"), "no"),
+    ]
+
+
+def test_a_switch_asks_all_policy_service_nodes_unless_told(authority: Authority) -> None:
+    config = build_switch_config(load_topology(), "switch1")
+    assert [(server.name, server.host, server.auth_port, server.acct_port) for server in config.servers] == [
+        ("psn1", "127.0.1.1", 1812, 1813),
+        ("psn2", "127.0.1.2", 1812, 1813),
+    ]
+    assert [client.name for client in config.dynamic_author_clients] == ["psn1", "psn2"]
+    assert config.hosts["enroll.cisco.com"] == "127.0.4.1"
+    one = build_switch_config(change("over:\n  nodes:\n    switch1: {servers: [psn2], secret: mine}\n"), "switch1")
+    assert [(server.name, server.secret) for server in one.servers] == [("psn2", Secret("mine"))]
+
+
+def test_an_endpoint_has_its_software_and_a_monitoring_node_its_timers() -> None:
+    endpoint = build_endpoint_config(load_topology(), "laptop1")
+    assert (endpoint.user, endpoint.mac) == ("alice", "02:00:00:00:10:01")
+    assert [product.name for product in endpoint.inventory.products] == ["Lab Defender", "Lab Firewall", "Lab Vault"]
+    topology = change("over:\n  nodes:\n    mnt1: {retention: {after_stop: 1m}, session_limit: 3}\n")
+    assert build_mnt_config(topology, "mnt1").retention.after_stop.total_seconds() == 60
+    assert build_mnt_config(topology, "mnt1").session_limit == 3
+    assert build_website_config(topology, "web1").http_port == 8080

@@ -1,0 +1,98 @@
+"""A whole lab: birth, death, reset, and two of them in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from nac.binding import AddressInUseError, bind_udp
+from nac.journal import JournalRecord
+from posturelab.lab import Lab, UnknownNodeError
+from posturelab.topology import Topology
+from posturelab.topology_nodes import MntNode, PsnNode
+
+
+async def plug_and_settle(lab: Lab, endpoint: str) -> None:
+    await lab.get_endpoint(endpoint).plug()
+    await asyncio.sleep(10)
+
+
+async def test_nodes_are_born_in_a_fixed_order_with_the_ports_they_were_promised(lab: Lab) -> None:
+    assert [node.kind for node in lab.nodes.values()] == ["mnt", "psn", "psn", "web", "switch", "endpoint", "endpoint"]
+    for name, psn in lab.topology.select(PsnNode).items():
+        assert lab.psns[name].ports == {
+            "authentication": psn.ports.authentication[0],
+            "authentication-legacy": psn.ports.authentication[1],
+            "accounting": psn.ports.accounting[0],
+            "accounting-legacy": psn.ports.accounting[1],
+            "portal": psn.ports.portal,
+            "posture": psn.ports.posture,
+        }
+    assert lab.mnts["mnt1"].ports == {"syslog": lab.topology.select(MntNode)["mnt1"].syslog_port}
+    assert all(port for node in lab.nodes.values() for port in node.ports.values())
+
+
+async def test_a_laptop_becomes_compliant(lab: Lab) -> None:
+    await plug_and_settle(lab, "laptop1")
+    assert lab.get_endpoint("laptop1").view().status == "Compliant"
+    assert lab.switches["switch1"].access("GigabitEthernet1/0/1").summary == "open"
+
+
+async def test_a_port_in_use_stops_the_birth_and_buries_the_born(campus: Topology, tmp_path: Path) -> None:
+    lab = Lab(campus, seed=1, state_dir=tmp_path)
+    port = lab.topology.select(PsnNode)["psn2"].ports.accounting[0]
+    with bind_udp(campus.nodes["psn2"].address, port), pytest.raises(AddressInUseError):
+        await lab.__aenter__()
+    assert lab.psns["psn1"].ports == {}
+    async with lab:
+        assert lab.psns["psn2"].ports["accounting"] == port
+
+
+async def test_a_reset_forgets_everything_but_ports_and_time(lab: Lab) -> None:
+    await plug_and_settle(lab, "laptop1")
+    before = {name: dict(node.ports) for name, node in lab.nodes.items()}
+    now = lab.clock.now()
+    await lab.reset()
+    assert {name: dict(node.ports) for name, node in lab.nodes.items()} == before
+    assert not lab.get_endpoint("laptop1").is_plugged
+    assert len(lab.mnts["mnt1"].directory) == len(lab.psns["psn1"].sessions) == 0
+    assert lab.clock.now() >= now
+    await plug_and_settle(lab, "laptop1")
+    assert lab.get_endpoint("laptop1").view().status == "Compliant"
+
+
+async def test_two_labs_live_in_one_process(lab: Lab, campus: Topology, tmp_path: Path) -> None:
+    async with Lab(campus, seed=2, state_dir=tmp_path / "other") as other:
+        await asyncio.gather(plug_and_settle(lab, "laptop1"), plug_and_settle(other, "laptop2"))
+        assert {record.node for record in lab.journal}.isdisjoint({"laptop2"})
+        assert {record.node for record in other.journal}.isdisjoint({"laptop1"})
+        assert lab.get_endpoint("laptop1").view().status == "Compliant"
+        assert other.get_endpoint("laptop2").view().status == "Not Compliant"
+
+
+async def test_a_name_nobody_has_is_refused_with_those_that_exist(lab: Lab) -> None:
+    with pytest.raises(UnknownNodeError, match="no endpoint is called 'laptop9'; there are: laptop1, laptop2"):
+        lab.get_endpoint("laptop9")
+    with pytest.raises(UnknownNodeError, match="no node is called 'psn9'; there are: mnt1, psn1, psn2"):
+        lab.get_node("psn9")
+
+
+def test_the_seed_decides_what_happens_in_which_order(campus: Topology, tmp_path: Path) -> None:
+    from posturelab.clock import LabLoop
+
+    async def tell(seed: int) -> list[tuple[str, str, str]]:
+        async with Lab(campus, seed=seed, state_dir=tmp_path) as lab:
+            await asyncio.gather(*(plug_and_settle(lab, name) for name in lab.endpoints))
+            return [_strip(record) for record in lab.journal]
+
+    def _strip(record: JournalRecord) -> tuple[str, str, str]:
+        return record.node, record.event, str(record.facts.get("session_id"))
+
+    def run(seed: int) -> list[tuple[str, str, str]]:
+        with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=True)) as runner:
+            return runner.run(tell(seed))
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
