@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
+from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 RECEIVE_BUFFER = 4 << 20
 """Octets; the kernel's default holds some 250 small datagrams, which one pause of the process overflows."""
 
-_TABLES = {"udp": ("/proc/net/udp",), "tcp": ("/proc/net/tcp",)}
 _PROTOCOL_NUMBERS = {"udp": socket.IPPROTO_UDP, "tcp": socket.IPPROTO_TCP}
 
 
@@ -51,38 +53,49 @@ def _bind(kind: int, protocol: str, address: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise AddressInUseError(address, port, protocol, find_holder(port, protocol)) from None
+            raise AddressInUseError(address, port, protocol, find_holder(address, port, protocol)) from None
         raise OSError(error.errno, f"cannot bind {protocol} {address}:{port}: {error.strerror}") from None
     return sock
 
 
-def find_holder(port: int, protocol: str) -> str | None:
-    """Find which process holds a port, as ``name (pid 42)``; None where this machine or our rights do not tell."""
-    inodes = _list_inodes(port, protocol)
-    if not inodes:
-        return None
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
-        try:
-            links = {str(link.readlink()) for link in (process / "fd").iterdir()}
-            if inodes & links:
+def find_holder(address: str, port: int, protocol: str) -> str | None:
+    """Find which process holds an address, as ``name (pid 42)``; None where this machine or our rights do not tell."""
+    inodes = _list_inodes(address, port, protocol)
+    for process in Path("/proc").iterdir() if inodes else ():
+        if process.name.isdecimal() and not inodes.isdisjoint(_list_links(process)):
+            with suppress(OSError):  # ended meanwhile
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-        except OSError:
-            continue
     return None
 
 
-def _list_inodes(port: int, protocol: str) -> set[str]:
-    """List the sockets that a port belongs to, spelled as the links in /proc/PID/fd."""
+def _list_inodes(address: str, port: int, protocol: str) -> set[str]:
+    """List the sockets that stand in the way of an address, spelled as the links in /proc/PID/fd."""
+    # The tables print addresses as the machine's own words, hence byte-reversed on the usual ones.
+    wanted = {f"{int.from_bytes(IPv4Address(host).packed, sys.byteorder):08X}" for host in (address, "0.0.0.0")}
     found = set()
-    for table in _TABLES[protocol]:
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            columns = line.split()
-            if columns[1].endswith(f":{port:04X}"):
-                found.add(f"socket:[{columns[9]}]")
+    for line in _read_lines(Path("/proc/net") / protocol):
+        columns = line.split()
+        host, _, number = columns[1].partition(":")
+        if number == f"{port:04X}" and (host in wanted or address == "0.0.0.0"):
+            found.add(f"socket:[{columns[9]}]")
     return found
+
+
+def _read_lines(table: Path) -> list[str]:
+    """Read a table without its head; a machine without such tables has no lines."""
+    try:
+        return table.read_text().splitlines()[1:]
+    except OSError:
+        return []
+
+
+def _list_links(process: Path) -> set[str]:
+    """List what the descriptors of a process lead to, as far as our rights reach."""
+    links = set()
+    try:
+        for link in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile; reading the folder itself takes a descriptor
+                links.add(str(link.readlink()))
+    except OSError:
+        return set()
+    return links

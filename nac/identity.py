@@ -15,11 +15,12 @@ def find_mac(text: str) -> str | None:
     """Find the MAC that a text spells (``0200.0000.1001``, ``02-00-...``, ``020000001001``); None if it is none."""
     if not 12 <= len(text) <= 17:
         return None
+    digits = text.replace("-", "").replace(":", "").replace(".", "")
     try:
-        octets = bytes.fromhex(text.replace("-", "").replace(":", "").replace(".", ""))
+        octets = bytes.fromhex(digits)
     except ValueError:
         return None
-    return octets.hex(":").upper() if len(octets) == 6 else None
+    return octets.hex(":").upper() if len(octets) == 6 and len(digits) == 12 else None
 
 
 def parse_mac(text: str) -> str:

@@ -41,7 +41,7 @@ class Journal:
         """Start empty; `limit` bounds the records kept. They become `JournalRecord` when somebody reads them."""
         self._clock = clock
         self._records: deque[tuple[datetime, str, str, str, Mapping[str, Fact]]] = deque(maxlen=limit)
-        self._listeners: list[Callable[[JournalRecord], None]] = []
+        self._listeners: tuple[Callable[[JournalRecord], None], ...] = ()
         self.written = 0
 
     def write(
@@ -63,9 +63,13 @@ class Journal:
         return observe
 
     def listen(self, listener: Callable[[JournalRecord], None]) -> Callable[[], None]:
-        """Call `listener` with every record from now on; the result ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        """Call `listener` with every record from now on; the result ends that, also while a record is being told."""
+        self._listeners = (*self._listeners, listener)
+
+        def end() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return end
 
     def clear(self) -> None:
         """Forget all records."""

@@ -83,8 +83,9 @@ def build_switch_config(topology: Topology, name: str) -> SwitchConfig:
         dead_criteria=DeadCriteria(**dict(node.dead_criteria)),
         hosts=topology.resolve_hosts(),
         http_port=topology.http_port,
-        dynamic_author_clients=tuple(
-            Client(name=psn, network=IPv4Network(entry.address), secret=secret) for psn, entry in psns.items()
+        dynamic_author_clients=(
+            *(Client(name=psn, network=IPv4Network(entry.address), secret=secret) for psn, entry in psns.items()),
+            *_list_wildcard(topology),
         ),
         **node.settings(SwitchSettings),
     )
@@ -131,5 +132,20 @@ def _list_clients(topology: Topology) -> list[Client]:
         Client(name=name, **(dict(entry) | {"network": IPv4Network(entry.network), "secret": Secret(entry.secret)}))
         for name, entry in radius.clients.items()
     ]
-    wildcard = protect(name=WILDCARD_CLIENT, network=IPv4Network(radius.wildcard_network), secret=Secret(radius.secret))
-    return [*devices, *declared, *([wildcard] if radius.wildcard_client else [])]
+    return [*devices, *declared, *_list_wildcard(topology)]
+
+
+def _list_wildcard(topology: Topology) -> list[Client]:
+    """List the client that covers whoever is not declared; none where the topology has switched it off."""
+    radius = topology.radius
+    if not radius.wildcard_client:
+        return []
+    return [
+        Client(
+            name=WILDCARD_CLIENT,
+            network=IPv4Network(radius.wildcard_network),
+            secret=Secret(radius.secret),
+            require_message_authenticator=radius.require_message_authenticator,
+            limit_proxy_state=radius.limit_proxy_state,
+        )
+    ]

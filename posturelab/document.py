@@ -37,7 +37,8 @@ class Document:
         try:
             return model.model_validate_json(json.dumps(self.content))
         except ValidationError as error:
-            raise InputError(*(self._explain(details, model) for details in error.errors(include_url=False))) from None
+            errors = [details for details in error.errors(include_url=False) if not _is_echo(details)]
+            raise InputError(*(self._explain(details, model) for details in errors)) from None
 
     def fault(self, location: Location, text: str) -> Fault:
         """Describe what is wrong at a place, with the line of it or of what holds it."""
@@ -72,6 +73,8 @@ class Document:
             case "union_tag_invalid":
                 location = (*location, details["ctx"]["discriminator"].strip("'"))
                 text = f"must be one of {details['ctx']['expected_tags']}"
+            case "too_short":
+                text = "must not be empty"
             case "string_pattern_mismatch":
                 text = f"{shorten(details['input'])} does not match {details['ctx']['pattern']}"
             case "value_error":
@@ -89,6 +92,11 @@ class Document:
             if (*location, step) in self.marks:
                 location = (*location, step)
         return location
+
+
+def _is_echo(details: ErrorDetails) -> bool:
+    """Tell whether a list is called too short only because what stands in it is faulty."""
+    return details["type"] == "too_short" and bool(details["input"])
 
 
 def read_document(path: Path, *, file: str = "") -> Document:

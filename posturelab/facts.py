@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agent_emulator.endpoint import Endpoint
 from agent_emulator.view import AgentStatus
-from mnt.session import MonitoredSession
+from mnt.session import MonitoredSession, SessionState
 from nac.posture import PostureStatus
 from nad_emulator.access_port import AccessView
 from posturelab.lab import Lab
@@ -69,6 +69,7 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
     status = held.pop(owner, NO_SESSION)
     view = endpoint.view()
     mnt_posture = monitored.posture_word if monitored else ""
+    alive = monitored is not None and monitored.state is not SessionState.TERMINATED
     return EndpointFacts(
         endpoint=name,
         user=node.user,
@@ -85,7 +86,7 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
         mnt=monitored.state.value if monitored else NO_SESSION,
         mnt_posture=mnt_posture,
         access=access.summary,
-        differing=_compare(endpoint, view.status, status, mnt_posture, access.summary),
+        differing=_compare(endpoint, view.status, status, mnt_posture if alive else "", access.summary),
     )
 
 
@@ -122,7 +123,8 @@ def _compare(endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access:
     differing = []
     if agent in _BELIEFS and _BELIEFS[agent] != psn:
         differing.append("agent")
-    if mnt_posture and mnt_posture != ("Pending" if psn == PostureStatus.UNKNOWN.value else psn):
+    expected = {PostureStatus.UNKNOWN.value: "Pending", NO_SESSION: "", NO_STATUS: mnt_posture}.get(psn, psn)
+    if mnt_posture != expected:
         differing.append("mnt")
     if access in _CONTRADICTIONS.get(psn, ()):
         differing.append("access")

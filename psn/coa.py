@@ -84,6 +84,9 @@ class CoaSender:
         except NoResponseError as error:
             why = f"no answer from {peer.host} to {error.attempts} requests"
             return CoaOutcome(acknowledged=False, code=11213, reason=why)
+        except (ValueError, OSError) as error:
+            why = f"no request could be sent to {peer.host}: {error}"
+            return CoaOutcome(acknowledged=False, code=11213, reason=why)
         return judge_reply(reply)
 
     def _report(self, session: Session, command: CoaCommand, outcome: CoaOutcome, *, cause: str, port: int) -> None:

@@ -166,21 +166,24 @@ class PolicyServiceNode:
             status_code=Code.ACCOUNTING_RESPONSE,
         )
         return RadiusServer(
-            services=self._bind(authenticate, config.ports.authentication)
-            + self._bind(account, config.ports.accounting),
+            services=self._bind(
+                (authenticate, config.ports.authentication),
+                (account, config.ports.accounting),
+            ),
             clients=self._devices,
             observe=runtime.observe,
             maximum_in_flight=config.maximum_in_flight,
         )
 
-    def _bind(self, service: Service, ports: tuple[int, ...]) -> list[tuple[socket.socket, Service]]:
-        """Bind the ports of one service; the historic second one gets ``-legacy`` in its name."""
-        bound = []
+    def _bind(self, *services: tuple[Service, tuple[int, ...]]) -> list[tuple[socket.socket, Service]]:
+        """Bind the ports of all services; the historic second one of each gets ``-legacy`` in its name."""
+        bound: list[tuple[socket.socket, Service]] = []
         try:
-            for number, port in enumerate(ports):
-                sock = bind_udp(self.config.address, port)
-                bound.append((sock, service))
-                self.ports[service.name + ("-legacy" if number else "")] = sock.getsockname()[1]
+            for service, ports in services:
+                for number, port in enumerate(ports):
+                    sock = bind_udp(self.config.address, port)
+                    bound.append((sock, service))
+                    self.ports[service.name + ("-legacy" if number else "")] = sock.getsockname()[1]
         except OSError:
             for sock, _ in bound:
                 sock.close()

@@ -19,14 +19,14 @@ class SyslogSender:
     """The syslog side of one node."""
 
     def __init__(self, *, host: str, address: str, targets: Iterable[LogTarget]) -> None:
-        """Open a socket from the node's own address to every target; raises `OSError`."""
+        """Open a socket from the node's own address to every target; raises `OSError`, and as `SyslogEncoder` does."""
         self.sent = 0
         self.dropped = 0
         self._targets: list[tuple[SyslogEncoder, socket.socket]] = []
         try:
             for target in targets:
                 self._open(host, address, target)
-        except OSError:
+        except (OSError, ValueError):
             self.close()
             raise
 
@@ -47,8 +47,9 @@ class SyslogSender:
         self._targets.clear()
 
     def _open(self, host: str, address: str, target: LogTarget) -> None:
+        encoder = SyslogEncoder(host, maximum_length=target.maximum_length)
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._targets.append((SyslogEncoder(host, maximum_length=target.maximum_length), sock))
+        self._targets.append((encoder, sock))
         sock.setblocking(False)
         sock.bind((address, 0))
         sock.connect((target.host, target.port))

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from posturelab.clock import LabLoop
-from posturelab.document import Document, parse_document
+from posturelab.document import Document
 from posturelab.lab import Lab
 from posturelab.topology import Topology
 from posturelab.topology_file import open_topology, read_topology, relocate
@@ -49,10 +49,15 @@ def overlay(document: Document, content: dict[str, Any]) -> Document:
     return document.merge(Document("overlay", {"over": content}, {}), "over")
 
 
-def build_campus(overrides: str = "{}") -> Document:
-    """Build the campus on this process's addresses, with the overrides of a test (YAML) over it."""
-    campus = relocate(overlay(open_topology("campus"), ANY_PORTS), BLOCK)
-    return campus.merge(parse_document(f"over: {overrides}" if overrides == "{}" else overrides, file="test.yaml"), "over")
+def build_campus() -> Document:
+    """Build the campus on this process's addresses."""
+    return relocate(overlay(open_topology("campus"), ANY_PORTS), BLOCK)
+
+
+@pytest.fixture
+def block() -> int:
+    """The second octet of this process's loopback addresses."""
+    return BLOCK
 
 
 @pytest.fixture

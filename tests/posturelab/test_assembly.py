@@ -86,7 +86,7 @@ def test_a_switch_asks_all_policy_service_nodes_unless_told(authority: Authority
         ("psn1", "127.0.1.1", 1812, 1813),
         ("psn2", "127.0.1.2", 1812, 1813),
     ]
-    assert [client.name for client in config.dynamic_author_clients] == ["psn1", "psn2"]
+    assert [client.name for client in config.dynamic_author_clients] == ["psn1", "psn2", "wildcard"]
     assert config.hosts["enroll.cisco.com"] == "127.0.4.1"
     one = build_switch_config(change("over:\n  nodes:\n    switch1: {servers: [psn2], secret: mine}\n"), "switch1")
     assert [(server.name, server.secret) for server in one.servers] == [("psn2", Secret("mine"))]

@@ -42,12 +42,12 @@ async def test_a_laptop_becomes_compliant(lab: Lab) -> None:
 
 async def test_a_port_in_use_stops_the_birth_and_buries_the_born(campus: Topology, tmp_path: Path) -> None:
     lab = Lab(campus, seed=1, state_dir=tmp_path)
-    port = lab.topology.select(PsnNode)["psn2"].ports.accounting[0]
+    port = lab.topology.select(PsnNode)["psn2"].ports.authentication[0]
     with bind_udp(campus.nodes["psn2"].address, port), pytest.raises(AddressInUseError):
         await lab.__aenter__()
     assert lab.psns["psn1"].ports == {}
     async with lab:
-        assert lab.psns["psn2"].ports["accounting"] == port
+        assert lab.psns["psn2"].ports["authentication"] == port
 
 
 async def test_a_reset_forgets_everything_but_ports_and_time(lab: Lab) -> None:

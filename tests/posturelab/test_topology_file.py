@@ -49,7 +49,12 @@ def test_the_campus_is_what_scripts_rely_on() -> None:
         ("bob", "02:00:00:00:10:02"),
     ]
     ports = campus.select(PsnNode)["psn1"].ports
-    assert (ports.authentication, ports.accounting, ports.portal, ports.posture) == ((1812, 1645), (1813, 1646), 8443, 8905)
+    assert (ports.authentication, ports.accounting, ports.portal, ports.posture) == (
+        (1812, 1645),
+        (1813, 1646),
+        8443,
+        8905,
+    )
     assert campus.select(SwitchNode)["switch1"].coa_port == 1700
 
 
@@ -142,7 +147,8 @@ FAULTS = {
         "the redirect URL makes an attribute of 285 octets, 247 is the most"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {filter_id: " + "a" * 260 + "}\n": (
-        "test.yaml:4: policy.profiles.Full-Access: does not fit into an Access-Accept: attribute 11: 263 octets exceed 253"
+        "test.yaml:4: policy.profiles.Full-Access: "
+        "does not fit into an Access-Accept: attribute 11: 263 octets exceed 253"
     ),
     "over:\n  policy:\n    dacls:\n      PERMIT-ALL: [permit ip any]\n": (
         "test.yaml:4: policy.dacls.PERMIT-ALL[0]: "
@@ -175,8 +181,7 @@ FAULTS = {
         "test.yaml:4: radius.clients.vpn.network: 127.0.3.1/32 belongs to switch1 already"
     ),
     "over:\n  radius:\n    clients:\n      vpn: {network: 192.0.2.1/24, secret: x}\n": (
-        "test.yaml:4: radius.clients.vpn.network: '192.0.2.1/24' is not an IPv4 network: "
-        "192.0.2.1/24 has host bits set"
+        "test.yaml:4: radius.clients.vpn.network: '192.0.2.1/24' is not an IPv4 network: 192.0.2.1/24 has host bits set"
     ),
     "over:\n  radius: {limit_proxy_state: maybe}\n": (
         "test.yaml:2: radius.limit_proxy_state: 'maybe' is not 'yes', 'no' or 'auto'"

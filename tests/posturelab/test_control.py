@@ -1,0 +1,189 @@
+"""The control API: what it shows, what it does, whom it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from nac.binding import AddressInUseError
+from posturelab.control import ControlServer
+from posturelab.lab import Lab
+from posturelab.topology import Topology
+
+
+class Api:
+    """The API of a running lab, as a program uses it."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._session = session
+
+    async def get(self, path: str, **options: Any) -> tuple[int, Any]:
+        async with self._session.get(self.url + path, **options) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, **options: Any) -> tuple[int, Any]:
+        async with self._session.post(self.url + path, **options) as response:
+            return response.status, await response.json()
+
+
+@pytest_asyncio.fixture
+async def api(lab: Lab) -> AsyncIterator[Api]:
+    server = ControlServer(lab)
+    await server.start()
+    async with aiohttp.ClientSession() as session:
+        yield Api(server.url, session)
+    await server.stop()
+    await server.stop()
+
+
+async def test_it_is_ready_once_everything_is_up(api: Api) -> None:
+    assert await api.get("/ready") == (
+        200,
+        {"ready": True, "topology": "campus", "seed": 1, "now": "2026-01-05T08:00:00+00:00"},
+    )
+
+
+async def test_it_lists_nodes_with_their_ports_and_the_certificate(api: Api, lab: Lab) -> None:
+    _, told = await api.get("/nodes")
+    assert told["ca_certificate"] == str(lab.authority.certificate_path)
+    assert told["nodes"]["psn1"] == {
+        "kind": "psn",
+        "address": lab.psns["psn1"].address,
+        "ports": lab.psns["psn1"].ports,
+    }
+    assert list(told["nodes"]) == list(lab.nodes)
+
+
+async def test_an_endpoint_is_plugged_scanned_and_unplugged(api: Api) -> None:
+    assert await api.post("/endpoints/laptop1/plug") == (
+        200,
+        {"endpoint": "laptop1", "agent": "Searching for policy server"},
+    )
+    await asyncio.sleep(10)
+    _, told = await api.get("/sessions")
+    assert [(facts["endpoint"], facts["agent"], facts["psn"]) for facts in told["sessions"]] == [
+        ("laptop1", "Compliant", "Compliant"),
+        ("laptop2", "Not connected", "no session"),
+    ]
+    assert (await api.post("/endpoints/laptop1/rescan"))[0] == 200
+    assert (await api.post("/endpoints/laptop1/unplug"))[1]["agent"] == "Not connected"
+
+
+async def test_the_clock_advances_and_timers_run(api: Api, lab: Lab) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    status, told = await api.post("/clock/advance", json={"by": "2m"})
+    assert status == 200
+    assert datetime.fromisoformat(told["now"]) == lab.clock.now()
+    assert lab.clock.now().minute == 2
+    assert lab.get_endpoint("laptop1").view().status == "Compliant"
+
+
+async def test_the_journal_is_read_in_parts(api: Api) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    _, first = await api.get("/journal?since=0")
+    assert [record["number"] for record in first["records"]] == list(range(first["next"]))
+    assert first["records"][0]["event"] == "endpoint-plugged"
+    assert (await api.get(f"/journal?since={first['next']}"))[1] == {"records": [], "next": first["next"]}
+    _, scans = await api.get("/journal?node=laptop1&event=posture-scan")
+    assert [record["reason"] for record in scans["records"]] == ["all 3 requirements are met"]
+
+
+async def test_a_long_journal_comes_in_several_answers(api: Api, lab: Lab) -> None:
+    for number in range(2500):
+        lab.journal.write("lab", "tick", str(number))
+    following, reasons = 0, []
+    for _ in range(3):
+        _, told = await api.get(f"/journal?since={following}")
+        following = told["next"]
+        reasons += [record["reason"] for record in told["records"]]
+    assert reasons == [str(number) for number in range(2500)]
+
+
+async def test_a_snapshot_has_every_cache_and_directory(api: Api) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    _, told = await api.get("/snapshot")
+    (session,) = told["psns"]["psn1"]
+    assert (session["posture_status"], session["mac"]) == ("Compliant", "02:00:00:00:10:01")
+    assert told["psns"]["psn2"] == []
+    assert told["mnts"]["mnt1"][0]["state"] == "Started"
+    assert [port["summary"] for port in told["switches"]["switch1"]] == ["open", "closed"]
+    assert told["endpoints"]["laptop1"]["latest_scan_at"] == "2026-01-05T08:00:03+00:00"
+    assert told["facts"][0]["access"] == "open"
+
+
+async def test_a_reset_begins_anew(api: Api) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    assert (await api.post("/reset"))[0] == 200
+    _, told = await api.get("/snapshot")
+    assert told["psns"] == {"psn1": [], "psn2": []}
+    assert told["mnts"]["mnt1"] == []
+    assert (await api.post("/endpoints/laptop1/plug"))[0] == 200
+
+
+REFUSALS = [
+    ("/endpoints/laptop9/plug", None, 404, "no endpoint is called 'laptop9'; there are: laptop1, laptop2"),
+    ("/endpoints/laptop1/kick", None, 404, "POST /endpoints/laptop1/kick: Not Found"),
+    ("/ready", None, 405, "POST /ready: Method Not Allowed"),
+    ("/clock/advance", "8h", 400, "the body must be JSON"),
+    ("/clock/advance", '{"for": "8h"}', 400, 'the body must be like {"by": "..."}'),
+    ("/clock/advance", "[]", 400, 'the body must be like {"by": "..."}'),
+    (
+        "/clock/advance",
+        '{"by": "8 hours"}',
+        400,
+        "'8 hours' is not a duration; write for example 500ms, 30s, 5m, 1h30m or 5d",
+    ),
+    ("/clock/advance", '{"by": "0s"}', 400, "the clock only goes forward"),
+    ("/clock/advance", '{"by": "401d"}', 400, "the clock leaps 400 days at most"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status", "sentence"), REFUSALS)
+async def test_what_cannot_be_done_is_one_sentence(
+    api: Api, path: str, body: str | None, status: int, sentence: str
+) -> None:
+    assert await api.post(path, data=body) == (status, {"error": sentence})
+
+
+async def test_a_number_that_is_none_is_refused(api: Api) -> None:
+    assert await api.get("/journal?since=-1") == (400, {"error": "since must be a number, not '-1'"})
+
+
+async def test_a_web_page_cannot_reach_it(api: Api) -> None:
+    status, told = await api.get("/ready", headers={"Host": "evil.test:8600"})
+    assert (status, told) == (403, {"error": "this API has an IP address or is localhost, not 'evil.test:8600'"})
+    status, told = await api.post("/reset", headers={"Origin": "http://evil.test"})
+    assert (status, told) == (403, {"error": "no web page of another origin may use this API"})
+
+
+async def test_a_lab_with_a_token_asks_for_it(campus: Topology, tmp_path: Path) -> None:
+    control = campus.control.model_copy(update={"token": "lab-token"})
+    async with Lab(campus.model_copy(update={"control": control}), seed=1, state_dir=tmp_path) as lab:
+        server = ControlServer(lab)
+        await server.start()
+        async with aiohttp.ClientSession() as session:
+            api = Api(server.url, session)
+            sentence = "this lab asks for its token: Authorization: Bearer <token>"
+            assert await api.get("/ready") == (401, {"error": sentence})
+            assert await api.get("/ready", headers={"Authorization": "Bearer lab-tokem"}) == (401, {"error": sentence})
+            assert (await api.get("/ready", headers={"Authorization": "Bearer lab-token"}))[0] == 200
+        await server.stop()
+
+
+async def test_a_port_in_use_is_refused(api: Api, lab: Lab) -> None:
+    port = int(api.url.rpartition(":")[2])
+    control = lab.topology.control.model_copy(update={"port": port})
+    lab.topology = lab.topology.model_copy(update={"control": control})
+    with pytest.raises(AddressInUseError):
+        await ControlServer(lab).start()

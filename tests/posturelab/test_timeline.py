@@ -1,0 +1,59 @@
+"""The timeline of a story on a terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from posturelab.runner import run_story
+from posturelab.scenario_file import load_story
+from posturelab.timeline import Timeline
+
+STORY = """\
+name: Two facts
+description: >-
+  One that holds, and one that does not.
+steps:
+  - at: 1d1h
+    note: Alice plugs in
+    do: {plug: laptop1}
+    within: 0s
+    expect:
+      laptop1: {agent: Searching for policy server, mnt: no session, access: open}
+"""
+
+
+def tell(folder: Path, block: int, *, quiet: bool = False, encoding: str = "utf-8") -> str:
+    path = folder / "story.yaml"
+    path.write_text(STORY)
+    octets = io.BytesIO()
+    stream = io.TextIOWrapper(octets, encoding=encoding)
+    run_story(load_story(path).relocate(block), narrator=Timeline(Console(file=stream, width=200), quiet=quiet))
+    stream.flush()
+    return octets.getvalue().decode(encoding).replace(f"{folder}/", "")
+
+
+def test_steps_reasons_expectations_and_the_verdict_are_printed(tmp_path: Path, block: int) -> None:
+    lines = tell(tmp_path, block).splitlines()
+    assert lines[:3] == [
+        "Two facts  (story.yaml, seed 1, virtual time)",
+        "  One that holds, and one that does not.",
+        "1d 01:00:00.000  Alice plugs in",
+    ]
+    assert "1d 01:00:00.000    laptop1   endpoint-plugged         the cable was plugged in" in lines
+    assert lines[-4:-1] == [
+        "1d 01:00:00.000  ok      laptop1: agent Searching for policy server, mnt no session",
+        "1d 01:00:00.000  FAILED  laptop1: access should be 'open', is 'closed'",
+        lines[-2],
+    ]
+    assert lines[-2].startswith("FAILED  2 of 3 expectations held; 1d1h of lab time in ")
+
+
+def test_a_quiet_timeline_leaves_the_journal_out(tmp_path: Path, block: int) -> None:
+    assert "endpoint-plugged" not in tell(tmp_path, block, quiet=True)
+
+
+def test_a_plain_terminal_can_show_it(tmp_path: Path, block: int) -> None:
+    assert "expectations held" in tell(tmp_path, block, encoding="ascii")
