@@ -135,14 +135,15 @@ class SyslogEncoder:
         frame, head = self._known.get(entry.code) or self._render_entry(entry)
         self.records += 1
         number = f"{self.records:010d}"
-        payload = f"{self._date}{now.microsecond // 1000:03d}{self._zone}{number} {head}{body}"
-        datagram = f"{frame}{number} 1 0 {payload}".encode("utf-8", "replace")[:-1]
-        if len(datagram) <= self.maximum_length:
-            return [datagram]
-        return self._encode_segments(f"{frame}{number}", payload.encode("utf-8", "replace")[:-1])
+        record = f"{self._date}{now.microsecond // 1000:03d}{self._zone}{number} {head}{body}"
+        payload = record.encode("utf-8", "replace")
+        frame = f"{frame}{number} "
+        if len(frame) + len("1 0 ") + len(payload) - 1 <= self.maximum_length:
+            return [f"{frame}1 0 ".encode() + payload[:-1]]
+        return self._encode_segments(frame, payload[:-1])
 
     def _encode_segments(self, frame: str, payload: bytes) -> list[bytes]:
-        room = self.maximum_length - len(frame) - len(f" {MOST_SEGMENTS} {MOST_SEGMENTS} ")
+        room = self.maximum_length - len(frame) - len(f"{MOST_SEGMENTS} {MOST_SEGMENTS} ")
         parts = []
         start = 0
         while len(payload) - start > room:
@@ -150,7 +151,8 @@ class SyslogEncoder:
             parts.append(payload[start:end])
             start = end
         parts.append(payload[start:])
-        return [f"{frame} {len(parts)} {index} ".encode() + part for index, part in enumerate(parts)]
+        frame = f"{frame}{len(parts)} "
+        return [f"{frame}{index} ".encode() + part for index, part in enumerate(parts)]
 
     def _begin_second(self, now: datetime) -> None:
         """Render what all records of one second share."""

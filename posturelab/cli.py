@@ -60,10 +60,12 @@ def up(
         _fail("--broker is for a later release: in this one the lab's nodes share nothing through a message broker")
     from posturelab.input_error import InputError
     from posturelab.lab_file import load_lab_file
-    from posturelab.up import run_up
 
     try:
-        run_up(load_lab_file(topology), state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet)
+        lab_file = load_lab_file(topology)
+        from posturelab.up import run_up
+
+        run_up(lab_file, state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet)
     except InputError as error:
         _fail(str(error))
     except OSError as error:
@@ -104,10 +106,12 @@ def node(
     """Run one node of a topology in this process, under uvloop."""
     from posturelab.input_error import InputError
     from posturelab.lab_file import load_lab_file
-    from posturelab.one_node import run_node
 
     try:
-        run_node(load_lab_file(topology), name, state_dir=_choose_state_dir(state_dir), ready_file=ready_file)
+        lab_file = load_lab_file(topology)
+        from posturelab.one_node import run_node
+
+        run_node(lab_file, name, state_dir=_choose_state_dir(state_dir), ready_file=ready_file)
     except InputError as error:
         _fail(str(error))
     except OSError as error:

@@ -77,6 +77,8 @@ class ControlServer:
             return _refuse(HTTPStatus.NOT_FOUND, str(error))
         except ValueError as error:
             return _refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except OSError as error:
+            return _refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         except web.HTTPException as error:
             return _refuse(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
 

@@ -42,6 +42,7 @@ class Document:
 
     def fault(self, location: Location, text: str) -> Fault:
         """Describe what is wrong at a place, with the line of it or of what holds it."""
+        location = self._unwrap(location)
         known = location
         while known and known not in self.marks:
             known = known[:-1]
@@ -84,6 +85,14 @@ class Document:
             case _:
                 text = f"{shorten(details['input'])}: {text}"
         return self.fault(location, text)
+
+    def _unwrap(self, location: Location) -> Location:
+        """Drop the index of a list of one that was written without its brackets."""
+        kept: Location = ()
+        for step in location:
+            if isinstance(step, str) or (*kept, step) in self.marks:
+                kept = (*kept, step)
+        return kept
 
     def _locate(self, loc: tuple[int | str, ...]) -> Location:
         """Keep the steps of an error's place that stand in the document; others are pydantic's own (union tags)."""

@@ -49,7 +49,7 @@ def print_ready(console: Console, topology: Topology, nodes: Mapping[str, Runnin
 
 def list_commands(topology: Topology, *, control: str) -> list[str]:
     """List commands worth trying in this lab, plugging the first endpoint in before all."""
-    program = "posturelab" if shutil.which("posturelab") else os.path.relpath(sys.argv[0])
+    program = _find_program()
     option = "" if control == DEFAULT_URL else f" --control {control}"
     commands = [f"{program} endpoint {name} plug{option}" for name in list(topology.select(EndpointNode))[:1]]
     commands.append(f"{program} sessions{option}")
@@ -58,6 +58,14 @@ def list_commands(topology: Topology, *, control: str) -> list[str]:
         server = f"{psn.address}:{psn.ports.authentication[0]}"
         commands.append(f"radtest {user[0]} {user[1].password} {server} 0 {topology.radius.secret}")
     return commands
+
+
+def _find_program() -> str:
+    """Find how this program can be called from here."""
+    if shutil.which("posturelab"):
+        return "posturelab"
+    called = Path(sys.argv[0])
+    return f"{sys.executable} -m posturelab" if called.stem == "__main__" else os.path.relpath(called)
 
 
 def render_ports(ports: Mapping[str, int]) -> str:

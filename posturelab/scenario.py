@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
 from agent_emulator.view import AgentStatus
 from mnt.session import SessionState
@@ -21,7 +21,7 @@ from posturelab.duration import Duration
 from posturelab.facts import NO_SESSION, NO_STATUS
 from posturelab.topology_endpoint import InventoryEntry
 from posturelab.topology_file import DEFAULT
-from posturelab.topology_values import Name, Text, one_of
+from posturelab.topology_values import ONE_OR_MANY, Name, Text, one_of
 from psn.coa import CoaCommand
 
 _HELD = [*(status.value for status in PostureStatus), NO_STATUS, NO_SESSION]
@@ -101,13 +101,16 @@ class Sighting(Entry):
     facts: dict[Text, str | int | float | bool | None] = Field(default_factory=dict)
 
 
+Actions = Annotated[Annotated[Action, Tag("one")] | Annotated[tuple[Action, ...], Tag("many")], ONE_OR_MANY]
+
+
 class Step(Entry):
     """One step of a story."""
 
     at: Duration | None = None
     after: Duration | None = None
     note: Text
-    do: Action | tuple[Action, ...] = ()
+    do: Actions = ()
     expect: dict[Name, Facts] = Field(default_factory=dict)
     seen: tuple[Sighting, ...] = ()
     not_seen: tuple[Sighting, ...] = ()

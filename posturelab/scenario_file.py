@@ -86,9 +86,8 @@ def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
             if step.at < latest:
                 yield (*place, "at"), f"lies before the {render_duration(latest)} of an earlier step"
             latest = max(latest, step.at)
-        many = isinstance(step.do, tuple)
         for index, action in enumerate(step.actions):
-            yield from _check_action(action, (*place, "do", *([index] if many else [])), topology)
+            yield from _check_action(action, (*place, "do", index), topology)
         for endpoint, facts in step.expect.items():
             yield from check_name((*place, "expect", endpoint), endpoint, endpoints, "endpoint")
             yield from _check_facts(facts, (*place, "expect", endpoint), psns)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, Tag
 
 from posturelab.document import Entry
 from posturelab.duration import Duration
-from posturelab.topology_values import AclLine, Text
+from posturelab.topology_values import ONE_OR_MANY, AclLine, Text
 from psn.authorization import WORDS, UnknownConditionError
 from psn.config import AuthorizationProfile, AuthorizationRule, Condition, Dacl, Redirect, User
 from radius import dictionary
@@ -17,7 +17,7 @@ from radius import dictionary
 DACL_VERSION = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 """When every downloadable ACL of a lab was last changed: their full names are the same in every run."""
 
-PORTAL = "27041710-2e58-11e9-98fb-0050568775a3"
+PORTAL = "97586d24-5718-5d6f-933c-218d0b3185db"
 """Id of the client provisioning portal."""
 
 
@@ -33,7 +33,7 @@ def _read_condition(attribute: str) -> str:
 Word = Annotated[str, AfterValidator(_read_condition)]
 """What a rule may ask for."""
 
-Words = Text | tuple[Text, ...]
+Words = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]
 
 
 class UserEntry(Entry):

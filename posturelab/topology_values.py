@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field
 
 from nac.identity import parse_mac
 from nad_emulator.acl import AclSyntaxError, parse_acl
@@ -67,6 +67,14 @@ AclLine = Annotated[str, AfterValidator(_read_acl_line)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A port; 0 means any."""
+
+
+def _count(value: object) -> str:
+    return "many" if isinstance(value, list | tuple) else "one"
+
+
+ONE_OR_MANY = Discriminator(_count)
+"""Tells a single value, tagged ``one``, from a list, tagged ``many``, so that a fault is about what was written."""
 
 
 def one_of(words: Iterable[str]) -> AfterValidator:

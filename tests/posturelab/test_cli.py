@@ -87,7 +87,7 @@ def test_a_lab_tells_people_what_it_has_and_what_to_try(campus_file: Path, tmp_p
     for word in ("psn1", "mnt1", "switch1", "laptop1", "web1", "authentication", "syslog", "coa", "testing123"):
         assert word in text
     commands = lines[lines.index("Try, in another terminal:") + 1 : -1]
-    assert re.match(r"  \S*posturelab\S* endpoint laptop1 plug --control http://127", commands[0])
+    assert re.match(r"  (\S+ -m )?\S*posturelab endpoint laptop1 plug --control http://127", commands[0])
     assert " sessions " in commands[1]
     assert re.match(r"  radtest alice lab-alice 127\.\d+\.1\.1:\d+ 0 testing123$", commands[2])
     assert (out.splitlines()[-1], err, process.returncode) == ("lab stopped", "", 0)

@@ -75,18 +75,34 @@ async def nad() -> AsyncIterator[Nad]:
 
 
 @pytest.fixture
-async def sender(bench: Bench, nad: Nad) -> AsyncIterator[CoaSender]:
+async def client(bench: Bench) -> AsyncIterator[RadiusClient]:
     client = RadiusClient(host="127.0.1.1", random=random.Random(1), observe=bench.runtime.observe)
+    yield client
+    client.close()
+
+
+def make_sender(bench: Bench, nad: Nad, client: RadiusClient, *, timeout: timedelta) -> CoaSender:
     port = nad.sock.getsockname()[1]
     switch = Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=SECRET, coa_port=port)
-    yield CoaSender(
+    return CoaSender(
         runtime=bench.runtime,
         client=client,
         devices=ClientTable([switch]),
         audit=bench.audit,
-        retransmission=Retransmission.every(timedelta(milliseconds=20), 2),
+        retransmission=Retransmission.every(timeout, 2),
     )
-    client.close()
+
+
+@pytest.fixture
+async def sender(bench: Bench, nad: Nad, client: RadiusClient) -> CoaSender:
+    """A sender that waits longer than any answer takes."""
+    return make_sender(bench, nad, client, timeout=timedelta(seconds=10))
+
+
+@pytest.fixture
+async def hasty_sender(bench: Bench, nad: Nad, client: RadiusClient) -> CoaSender:
+    """A sender that gives up soon."""
+    return make_sender(bench, nad, client, timeout=timedelta(milliseconds=20))
 
 
 def make_session(bench: Bench, **fields: Any) -> Session:
@@ -177,9 +193,9 @@ async def test_refused_coa_is_5417_with_the_cause(
     assert [entry.reason for entry in bench.list_events("coa-failed")] == [outcome.reason]
 
 
-async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, sender: CoaSender, nad: Nad) -> None:
+async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:
     nad.script = lambda _: None
-    outcome = await sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
+    outcome = await hasty_sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
     assert (outcome.acknowledged, outcome.code) == (False, 11213)
     assert "no answer from 127.0.3.1 to 3 requests" in outcome.reason
     assert len(nad.requests) == 3
@@ -188,9 +204,9 @@ async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, send
     assert record.all("Step")[-2:] == ["11104", "11213"]
 
 
-async def test_answer_with_another_secret_counts_as_none(bench: Bench, sender: CoaSender, nad: Nad) -> None:
+async def test_answer_with_another_secret_counts_as_none(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:
     nad.script = lambda packet: encode_reply(packet, Code.COA_ACK, b"", Secret("wrong"))
-    outcome = await sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
+    outcome = await hasty_sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
     assert outcome.code == 11213
     assert bench.list_events("radius-answer-ignored")
 

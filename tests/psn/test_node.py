@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -150,7 +150,8 @@ async def test_port_in_use_is_named_with_its_holder_and_nothing_stays_open(
 ) -> None:
     port = blocker[protocol].getsockname()[1]
     sockets = count_sockets()
-    node = build_node(ports=replace(ANY, **{field: (0, port) if protocol == "udp" else port}))
+    ports: dict[str, Any] = {field: (0, port) if protocol == "udp" else port}
+    node = build_node(ports=replace(ANY, **ports))
     with pytest.raises(AddressInUseError) as caught:
         await node.start()
     error = caught.value

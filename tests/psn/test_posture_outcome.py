@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,7 @@ class Result:
             reauthenticate=lambda session, cause: self.coas.append((session, cause)),
         )
 
-    def apply(self, status: PostureStatus, previous: PostureStatus | None = UNKNOWN, **changes: object) -> None:
+    def apply(self, status: PostureStatus, previous: PostureStatus | None = UNKNOWN, **changes: Any) -> None:
         result = PostureResult(
             session=self.session,
             status=status,
@@ -55,7 +55,7 @@ class Result:
             system_domain="lab.test",
             address="127.0.10.1",
         )
-        self.outcome.apply(replace(result, **changes))  # type: ignore[arg-type]
+        self.outcome.apply(replace(result, **changes))
 
     @property
     def expiry(self) -> str | None:
@@ -164,7 +164,7 @@ def test_mnt_is_told_of_provisioning_and_report(bench: Bench) -> None:
     ],
     ids=["nothing provisioned", "reassessment", "no agent spoke"],
 )
-def test_records_follow_what_has_happened(bench: Bench, changes: dict[str, object], codes: list[int]) -> None:
+def test_records_follow_what_has_happened(bench: Bench, changes: dict[str, Any], codes: list[int]) -> None:
     Result(bench).apply(COMPLIANT, **changes)
     assert [record.code for record in bench.list_records()] == codes
 

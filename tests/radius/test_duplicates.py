@@ -120,6 +120,16 @@ def test_reply_lives_five_seconds_at_least_and_thirty_at_most(
         assert standing is Standing.NEW
 
 
+def test_reply_is_gone_after_thirty_seconds_also_where_nothing_was_asked_for_most_of_them() -> None:
+    other: Key = (("127.0.3.9", 1), 0)
+    cache = make_cache()
+    cache.find(other, FIRST, 0.0)
+    cache.find(KEY, FIRST, 15.0)
+    cache.store(KEY, FIRST, b"reply")
+    cache.find(other, FIRST, 44.9)
+    assert cache.find(KEY, FIRST, 45.1) is Standing.NEW
+
+
 def test_memory_is_bounded_and_the_newest_are_kept() -> None:
     cache = make_cache(limit=100)
     for number in range(1000):

@@ -18,7 +18,7 @@ from radius.authenticator import encode_request, verify_reply
 from radius.client_table import Client, ClientTable
 from radius.packet import Attribute, Code, decode, integer
 from radius.secret import Secret
-from radius.server import Listener, RadiusServer, Reply, Request, Service
+from radius.server import Handler, Listener, RadiusServer, Reply, Request, Service
 
 if TYPE_CHECKING:
     from tests.radius.conftest import OpenDesk
@@ -38,7 +38,7 @@ def echo(request: Request) -> Reply:
     return Reply(Code.ACCESS_ACCEPT if packet.code == Code.ACCESS_REQUEST else Code.ACCOUNTING_RESPONSE)
 
 
-HANDLERS = {Code.ACCESS_REQUEST: echo, Code.ACCOUNTING_REQUEST: echo}
+HANDLERS: dict[int, Handler] = {Code.ACCESS_REQUEST: echo, Code.ACCOUNTING_REQUEST: echo}
 
 
 def make_request(random: Random, code: int) -> bytes:
