@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.accounting import SessionAccounting, TerminateCause
@@ -20,7 +21,6 @@ from nad_emulator.authorization import Authorization
 from nad_emulator.config import AccessPortConfig, SwitchConfig
 from nad_emulator.fail_over import FailOverClient
 from nad_emulator.identifiers import Identifiers
-from nad_emulator.owned_tasks import OwnedTasks
 
 _FIRST = AuthenticationRequest(reason="the first frame of an endpoint without a session")
 

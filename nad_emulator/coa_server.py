@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from nac.identity import render_mac_hyphens
 from nac.journal import Fact
+from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_port import AccessPort
 from nad_emulator.access_session import AccessSession, SessionState
@@ -18,7 +19,6 @@ from nad_emulator.accounting import TerminateCause
 from nad_emulator.authenticator import AuthenticationRequest
 from nad_emulator.coa_request import CoaRequest, Command, RefusedError, check_willingness, find_session, parse_coa
 from nad_emulator.config import SwitchConfig
-from nad_emulator.owned_tasks import OwnedTasks
 from nad_emulator.session_attributes import pair
 from radius import attribute
 from radius.client_table import ClientTable

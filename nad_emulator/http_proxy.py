@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from nac.owned_tasks import OwnedTasks
 from nad_emulator.data_plane import HTTP_PORT
 from nad_emulator.http_conversation import Conversation, Forwarder, Patience
 from nad_emulator.http_message import HEAD_LIMIT, Target
-from nad_emulator.owned_tasks import OwnedTasks
 
 _BACKLOG = 128
 

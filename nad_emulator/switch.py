@@ -13,6 +13,7 @@ from functools import partial
 
 from nac.binding import bind_tcp, bind_udp
 from nac.identity import parse_mac
+from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_port import AccessPort, AccessView, Attachment, Link, SwitchServices
 from nad_emulator.acl import Acl, parse_acl
@@ -23,7 +24,6 @@ from nad_emulator.data_plane import DataPlane
 from nad_emulator.fail_over import FailOverClient
 from nad_emulator.http_proxy import HttpProxy
 from nad_emulator.identifiers import Identifiers
-from nad_emulator.owned_tasks import OwnedTasks
 from nad_emulator.port_forwarder import PortForwarder
 
 

@@ -6,11 +6,11 @@ cache. A node that stops forgets its sessions (rule P3 of posture.md 2.1).
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import ClassVar
 
 from nac.binding import bind_udp
+from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from psn.accept import build_templates
 from psn.access import AccessService
@@ -47,7 +47,7 @@ class PolicyServiceNode:
         self._runtime = runtime
         self._devices = ClientTable(config.clients)
         self._dictionary: Dictionary = load()
-        self._tasks: set[asyncio.Task[CoaOutcome]] = set()
+        self._tasks = OwnedTasks()
         self._sender: SyslogSender | None = None
         self._coa_client: RadiusClient | None = None
         self._coa: CoaSender | None = None
@@ -78,9 +78,7 @@ class PolicyServiceNode:
             await self._server.stop()
         if self._portal is not None:
             await self._portal.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         if self._coa_client is not None:
             self._coa_client.close()
         if self._sender is not None:
@@ -192,8 +190,8 @@ class PolicyServiceNode:
 
     def _reauthenticate(self, session: Session, cause: str) -> None:
         """Start a CoA that ends on its own."""
-        task = asyncio.get_running_loop().create_task(
-            self.coa(session, CoaCommand.REAUTHENTICATE_LAST, cause=cause), name=f"{self.name} coa"
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        async def send() -> None:
+            await self.coa(session, CoaCommand.REAUTHENTICATE_LAST, cause=cause)
+
+        self._tasks.spawn(send(), name=f"{self.name} coa")

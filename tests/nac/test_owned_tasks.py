@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nad_emulator.owned_tasks import OwnedTasks
+from nac.owned_tasks import OwnedTasks
 
 
 async def test_the_owner_ends_its_tasks_and_waits_until_they_have_cleaned_up() -> None:
