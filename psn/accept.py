@@ -43,14 +43,14 @@ class AcceptTemplate:
             self._url_start = f"https://{profile.redirect.host or portal}/portal/gateway?sessionId="
             self._url_end = f"&portal={profile.redirect.portal}&action={profile.redirect.action}&token="
 
-    def build(self, session: Session) -> tuple[bytes, str]:
+    def build(self, session: Session, user_name: bytes) -> tuple[bytes, str]:
         """Build the reply to one session: its encoded attributes, and the log's Response value without braces.
 
-        Raises `ValueError` where the session id makes the redirect URL longer than an attribute.
+        `user_name` goes back as it came. Raises `ValueError` where the session id makes an attribute too long.
         """
         session_id = session.session_id
         class_value = f"CACS:{session_id}:{session.acs_session_id}"
-        octets = encode_attribute(attribute.USER_NAME, session.user_name.encode())
+        octets = encode_attribute(attribute.USER_NAME, user_name)
         shown = f"User-Name={escape(session.user_name)}; "
         if self._keeps_connectivity:
             state = f"ReauthSession:{session_id}"

@@ -14,7 +14,7 @@ from nac.identity import find_mac
 from nac.journal import Fact
 from nac.runtime import Runtime
 from psn.accept import AcceptTemplate
-from psn.audit import Audit
+from psn.audit import Audit, Origin
 from psn.authorization import AuthorizationPolicy
 from psn.config import PsnConfig
 from psn.dacl_download import PREFIX as DACL_PREFIX
@@ -25,6 +25,7 @@ from psn.posture_status import choose_initial_status
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_identity import SessionIdentity
+from psn.session_opening import keep, note_address, note_device
 from radius import attribute, mschap, remedy
 from radius.dictionary import Dictionary
 from radius.packet import Attribute, Code, Packet, encode_attributes
@@ -34,8 +35,7 @@ from radius.server import Reply, Request
 _ACCEPT = int(Code.ACCESS_ACCEPT)
 
 REJECTED_BY_PROFILE: Failure = (15039, "Rejected per authorization profile")
-REPLY_TOO_LONG: Failure = (11014, "The reply's attributes do not fit: the redirect URL is longer than an attribute")
-EAP_NOT_SPOKEN: Failure = (11014, "EAP is not spoken by this node")
+REPLY_TOO_LONG: Failure = (11014, "The session id makes an attribute of the reply longer than an attribute can be")
 NO_USER_NAME: Failure = (11014, "The request has no User-Name")
 
 
@@ -90,59 +90,48 @@ class AccessService:
     def _admit(self, request: Request, user_name: str, outcome: Authentication, calling: str, mac: str) -> Reply:
         """Open or refresh the session of somebody authenticated, and authorize it."""
         now = self._runtime.clock.now()
-        session_id = self._identity.of_access(request.packet)
-        known = self._sessions.find(session_id)
-        session = known or Session(session_id=session_id, created_at=now, updated_at=now, mac=mac)
+        given_id = self._identity.of_access(request.packet)
+        known = self._sessions.find(given_id) if given_id else None
+        session = known or Session(
+            session_id=given_id or self._identity.make(), created_at=now, updated_at=now, mac=mac
+        )
         session.user_name = user_name
-        session.calling_station_id = calling
         session.groups = outcome.groups
         session.method = outcome.method
+        note_device(session, request, calling)
         status_reason = self._refresh(session, request, mac, now)
         decision = self._policy.decide(session, request)
         profile = decision.profile
-        if not profile.accept:
-            return self._reject(request, user_name, outcome.method, REJECTED_BY_PROFILE, rule=decision.rule)
         session.rule = decision.rule
         session.profile = profile.name
         session.awaits_posture = decision.awaits_posture
+        if not profile.accept:
+            return self._reject(request, user_name, outcome.method, REJECTED_BY_PROFILE, rule=decision.rule)
         if profile.redirect is not None and not session.token:
             session.token = f"{self._runtime.random.getrandbits(128):032x}"
         session.acs_session_id = self._identity.next_acs_session_id()
         try:
-            body, response = self._templates[profile.name].build(session)
+            body, response = self._templates[profile.name].build(session, request.packet.index[attribute.USER_NAME])
         except ValueError:
             return self._reject(request, user_name, outcome.method, REPLY_TOO_LONG, rule=decision.rule)
+        origin = Origin.KNOWN if known else Origin.GIVEN if given_id else Origin.MADE
         if known is None:
-            self._add(session)
-        self._audit.passed(request, session, outcome, response, now)
+            keep(self._sessions, self._runtime, session)
+        self._audit.passed(request, session, outcome, origin, response, now)
         self._note(session, status_reason, now, known=known is not None)
         return Reply(_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
 
     def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> str:
         """Bring a session up to date with a passed authentication; returns why its status is what it is."""
-        packet, client, source, _ = request
         session.updated_at = now
-        session.nad = client.name
-        session.device_ip = source[0]
-        session.nas_ip = packet.address(attribute.NAS_IP_ADDRESS) or source[0]
-        session.nas_port_id = packet.text(attribute.NAS_PORT_ID) or ""
         if mac != session.mac:
             self._sessions.set_mac(session, mac)
-        address = packet.address(attribute.FRAMED_IP_ADDRESS)
-        if address is not None:
-            self._sessions.set_addresses(session, (address,))
+        note_address(self._sessions, session, request)
         if session.posture_status is not None:
             return "the session is known to this node and keeps its status"
         attributes = self._endpoints.attributes_of(mac)
         session.posture_status, reason = choose_initial_status(attributes, lease=self._lease, now=now)
         return reason
-
-    def _add(self, session: Session) -> None:
-        """Keep a new session; say which one the limit drove out."""
-        evicted = self._sessions.add(session)
-        if evicted is not None:
-            why = f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used"
-            self._runtime.write("session-evicted", why, {"session_id": evicted.session_id, "mac": evicted.mac})
 
     def _note(self, session: Session, status_reason: str, now: datetime, *, known: bool) -> None:
         self._runtime.journal.write(
@@ -169,8 +158,6 @@ class AccessService:
             facts = {"drop": DropReason.NOT_AUTHENTIC.value, "user": user_name, "address": request.source[0]}
             self._runtime.write("radius-drop", f"the password came out unreadable: {why}", facts)
             return None
-        if attribute.EAP_MESSAGE in request.packet.index:
-            failure = EAP_NOT_SPOKEN
         return self._reject(request, user_name, outcome.method, failure)
 
     def _reject(self, request: Request, user_name: str, method: str, failure: Failure, *, rule: str = "") -> Reply:

@@ -20,8 +20,9 @@ from psn.audit import Audit
 from psn.session import Session, SessionState
 from psn.session_cache import SessionCache
 from psn.session_identity import SessionIdentity
+from psn.session_opening import keep, note_address, note_device
 from radius import attribute
-from radius.packet import Code, Packet
+from radius.packet import Code
 from radius.server import Reply, Request
 
 RESPONSE = Reply(Code.ACCOUNTING_RESPONSE)
@@ -77,13 +78,13 @@ class AccountingService:
         if status == attribute.ACCT_STOP:
             self._stop(session, session_id)
         elif session is not None:
-            self._refresh(session, request.packet, started=status == attribute.ACCT_START)
-        elif status == attribute.ACCT_INTERIM_UPDATE or self._phantom_on_start:
-            self._add_poor_entry(request, session_id)
+            self._refresh(session, request, started=status == attribute.ACCT_START)
         else:
-            self._write(
-                "accounting-start", "no entry for this session, and a start makes none", session_id, request.packet
-            )
+            mac = find_mac(request.packet.text(attribute.CALLING_STATION_ID) or "") or ""
+            if status == attribute.ACCT_INTERIM_UPDATE or self._phantom_on_start:
+                self._add_poor_entry(request, session_id, mac)
+            else:
+                self._write("accounting-start", "no entry for this session, and a start makes none", session_id, mac)
 
     def _stop(self, session: Session | None, session_id: str) -> None:
         if session is None:
@@ -95,45 +96,33 @@ class AccountingService:
         facts: dict[str, Fact] = {"session_id": session_id, "mac": session.mac, "known_session": True}
         self._runtime.write("accounting-stop", why, facts)
 
-    def _refresh(self, session: Session, packet: Packet, *, started: bool) -> None:
+    def _refresh(self, session: Session, request: Request, *, started: bool) -> None:
         session.updated_at = self._runtime.clock.now()
-        session.acct_session_id = packet.text(attribute.ACCT_SESSION_ID) or session.acct_session_id
-        address = packet.address(attribute.FRAMED_IP_ADDRESS)
-        if address is not None:
-            self._sessions.set_addresses(session, (address,))
+        session.acct_session_id = request.packet.text(attribute.ACCT_SESSION_ID) or session.acct_session_id
+        note_address(self._sessions, session, request)
         if started:
             session.state = SessionState.STARTED
         event = "accounting-start" if started else "accounting-interim"
-        self._write(event, "the session is known and refreshed", session.session_id, packet)
+        self._write(event, "the session is known and refreshed", session.session_id, session.mac)
 
-    def _add_poor_entry(self, request: Request, session_id: str) -> None:
+    def _add_poor_entry(self, request: Request, session_id: str, mac: str) -> None:
         """Make an entry from what accounting alone tells (P5, P10)."""
         packet = request.packet
         now = self._runtime.clock.now()
-        calling = packet.text(attribute.CALLING_STATION_ID) or ""
-        address = packet.address(attribute.FRAMED_IP_ADDRESS)
         session = Session(
             session_id=session_id,
             created_at=now,
             updated_at=now,
             state=SessionState.STARTED,
             user_name=packet.text(attribute.USER_NAME) or "",
-            mac=find_mac(calling) or "",
-            calling_station_id=calling,
-            addresses=(address,) if address is not None else (),
-            nad=request.client.name,
-            device_ip=request.source[0],
-            nas_ip=packet.address(attribute.NAS_IP_ADDRESS) or request.source[0],
-            nas_port_id=packet.text(attribute.NAS_PORT_ID) or "",
+            mac=mac,
             acct_session_id=packet.text(attribute.ACCT_SESSION_ID) or "",
         )
-        evicted = self._sessions.add(session)
+        note_device(session, request, packet.text(attribute.CALLING_STATION_ID) or "")
+        note_address(self._sessions, session, request)
+        keep(self._sessions, self._runtime, session)
         why = "accounting for a session unknown here: an entry without groups, method or posture status"
-        self._write("session-from-accounting", why, session_id, packet)
-        if evicted is not None:
-            why = f"the limit of {self._sessions.limit} sessions is reached; this one was least recently used"
-            self._runtime.write("session-evicted", why, {"session_id": evicted.session_id, "mac": evicted.mac})
+        self._write("session-from-accounting", why, session_id, mac)
 
-    def _write(self, event: str, why: str, session_id: str, packet: Packet) -> None:
-        mac = find_mac(packet.text(attribute.CALLING_STATION_ID) or "") or ""
+    def _write(self, event: str, why: str, session_id: str, mac: str) -> None:
         self._runtime.write(event, why, {"session_id": session_id, "mac": mac})

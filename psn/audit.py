@@ -6,8 +6,12 @@ RequestLatency is always 0: a request is answered in the turn of the loop that r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
 
+from nac.identity import render_mac_hyphens
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from nac.syslog import escape, render_attributes
@@ -25,6 +29,7 @@ from psn.session import Session
 from psn.syslog_sender import SyslogSender
 from radius import attribute
 from radius.dictionary import Dictionary
+from radius.packet import integer
 from radius.server import Request
 
 _PROFILE_ID = "b0699505-3150-4215-a80e-6753d45bf56c"
@@ -36,8 +41,22 @@ _DEVICE_PROFILE = (
 _PLACES_REMEMBERED = 4_096
 _Place = tuple[str, str, tuple[str, int]]
 """Client name, source address, and our own address and port."""
-_Decision = tuple[str, str, tuple[str, ...], str, str]
-"""Method, steps and groups of an authentication, and the rule and profile of its authorization."""
+_Decision = tuple[str, str, str, tuple[str, ...], str, str]
+"""Origin of the session; method, steps and groups of the authentication; rule and profile of the authorization."""
+_FLOWS: Mapping[bytes | None, str] = MappingProxyType(
+    {
+        integer(attribute.NAS_PORT_TYPE_ETHERNET): "RadiusFlowType=WiredMAB, ",
+        integer(attribute.NAS_PORT_TYPE_WIRELESS): "RadiusFlowType=WirelessMAB, ",
+    }
+)
+
+
+class Origin(StrEnum):
+    """How an authentication found its session; the value is its steps."""
+
+    KNOWN = "Step=11018, "
+    GIVEN = "Step=11017, "
+    MADE = "Step=11017, Step=11117, "
 
 
 class Audit:
@@ -50,14 +69,24 @@ class Audit:
         self._requests = RequestLog(dictionary)
         self._policy_set = f"ISEPolicySetName={escape(config.policy_set)}, "
         self._places: dict[_Place, tuple[str, str, str]] = {}
+        self._with_dacl = {name for name, profile in config.profiles.items() if profile.dacl is not None}
         self._decisions: dict[_Decision, tuple[str, str]] = {}
 
-    def passed(self, request: Request, session: Session, outcome: Authentication, response: str, now: datetime) -> None:
+    def passed(
+        self,
+        request: Request,
+        session: Session,
+        outcome: Authentication,
+        origin: Origin,
+        response: str,
+        now: datetime,
+    ) -> None:
         """Ship 5200, authentication succeeded."""
         user = escape(session.user_name)
-        mac = session.mac.replace(":", "-")
-        key = (outcome.method, outcome.steps, outcome.groups, session.rule, session.profile)
+        mac = render_mac_hyphens(session.mac)
+        key = (origin, outcome.method, outcome.steps, outcome.groups, session.rule, session.profile)
         identity, policy = self._decisions.get(key) or self._render_decision(key, outcome.store)
+        flow = _FLOWS.get(request.packet.index.get(attribute.NAS_PORT_TYPE), "") if outcome.store == ENDPOINTS else ""
         status = session.posture_status or PostureStatus.UNKNOWN
         pending = session.awaits_posture and status is PostureStatus.UNKNOWN
         head, device, device_groups = self._describe(request)
@@ -66,7 +95,7 @@ class Audit:
             now,
             f"{head}UserName={mac if outcome.store == ENDPOINTS else user}, Protocol=Radius, RequestLatency=0, "
             f"{device}{self._requests.render(request.packet.attributes)}OriginalUserName={user}, {_DEVICE_PROFILE}"
-            f"AcsSessionID={session.acs_session_id}, {identity}{device_groups}{policy}"
+            f"{flow}AcsSessionID={session.acs_session_id}, {identity}{device_groups}{policy}"
             f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={mac}, "
             f"PostureAssessmentStatus={'Pending' if pending else 'NotApplicable'}, {self._policy_set}"
             f"PostureStatus={status.shown if pending else status}, Response={{{response}}}, ",
@@ -132,7 +161,7 @@ class Audit:
 
     def _render_decision(self, key: _Decision, store: str) -> tuple[str, str]:
         """Render what every like authentication under one rule shares: before the device's groups, and behind them."""
-        method, found, groups, rule, profile = key
+        origin, method, found, groups, rule, profile = key
         identity = [
             ("AuthenticationIdentityStore", store),
             ("AuthenticationMethod", method),
@@ -141,7 +170,8 @@ class Audit:
             *([("UseCase", "Host Lookup")] if store == ENDPOINTS else []),
             *(("IdentityGroup", group) for group in groups),
         ]
-        steps = f"Step=11001, Step=11017, Step=15049, Step=15008, {found}Step=15036, Step=15016, Step=11002, "
+        dacl = "Step=11022, " if profile in self._with_dacl else ""
+        steps = f"Step=11001, {origin}Step=15049, Step=15008, {found}Step=15036, Step=15016, {dacl}Step=11002, "
         status = [("SelectedAuthenticationIdentityStores", store), ("AuthenticationStatus", "AuthenticationPassed")]
         policy = [("IdentityPolicyMatchedRule", "Default"), ("AuthorizationPolicyMatchedRule", rule)]
         before = render_attributes(identity) + steps + render_attributes(status)

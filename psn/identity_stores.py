@@ -24,6 +24,8 @@ _CALL_CHECK = integer(attribute.SERVICE_CALL_CHECK)
 Failure = tuple[int, str]
 """A failure reason of the catalogue: code and text."""
 
+EAP_NOT_SPOKEN: Failure = (11014, "EAP is not spoken by this node")
+SEVERAL_CREDENTIALS: Failure = (11014, "RADIUS packet contains invalid attribute(s): more than one kind of credentials")
 NO_CREDENTIALS: Failure = (11014, "RADIUS packet contains invalid attribute(s): no credentials were found")
 SUBJECT_NOT_FOUND: Failure = (22056, "Subject not found in the applicable identity store(s)")
 WRONG_PASSWORD: Failure = (22040, "Wrong password or invalid shared secret")
@@ -45,11 +47,18 @@ class Authentication:
     """The password came out as octets nobody types: the shared secret is probably wrong."""
 
 
-_STEPS_LOOKUP = "Step=11027, Step=15041, Step=15013, Step=24209, Step={}, "
+_BY_SERVICE_TYPE = "Step=11027, "
+_BY_USER_NAME = "Step=11028, "
+_LOOK_UP = "Step=15041, Step=15013, Step=24209, "
 _STEPS_USER = "Step=15041, Step=15013, Step=24210, Step={}, "
 _USER_PASSED = _STEPS_USER.format("24212") + "Step=22037, "
-_LOOKUP_FOUND = _STEPS_LOOKUP.format("24211") + "Step=22037, "
-_LOOKUP_NOT_FOUND = _STEPS_LOOKUP.format("24217")
+_CREDENTIALS = (
+    attribute.USER_PASSWORD,
+    attribute.CHAP_PASSWORD,
+    attribute.MS_CHAP2_RESPONSE,
+    attribute.MS_CHAP_RESPONSE,
+)
+"""What proves a user's identity; a request holds exactly one of them (RFC 3579 section 3.3)."""
 
 
 class IdentityStores:
@@ -69,26 +78,34 @@ class IdentityStores:
     def authenticate(self, packet: Packet, secret: Secret, user_name: str, mac: str | None) -> Authentication:
         """Authenticate one Access-Request whose `mac` is its Calling-Station-Id read as a MAC."""
         index = packet.index
-        if index.get(attribute.SERVICE_TYPE) == _CALL_CHECK or (mac is not None and find_mac(user_name) == mac):
-            return self._look_up_host(mac)
-        if attribute.USER_PASSWORD in index:
-            return self._check_pap(packet, secret, user_name)
-        if attribute.CHAP_PASSWORD in index:
-            return self._check_chap(packet, user_name)
-        if attribute.MS_CHAP2_RESPONSE in index:
-            return self._check_mschap(packet, user_name)
-        if attribute.MS_CHAP_RESPONSE in index:
-            return self._check_mschap_version_1(packet, user_name)
-        return Authentication("", "", "", NO_CREDENTIALS)
+        if attribute.EAP_MESSAGE in index:
+            return Authentication("", "", "", EAP_NOT_SPOKEN)
+        if index.get(attribute.SERVICE_TYPE) == _CALL_CHECK:
+            return self._look_up_host(mac, _BY_SERVICE_TYPE)
+        if mac is not None and find_mac(user_name) == mac:
+            return self._look_up_host(mac, _BY_USER_NAME)
+        kinds = [kind for kind in _CREDENTIALS if kind in index]
+        if len(kinds) != 1:
+            return Authentication("", "", "", SEVERAL_CREDENTIALS if kinds else NO_CREDENTIALS)
+        match kinds[0]:
+            case attribute.USER_PASSWORD:
+                return self._check_pap(packet, secret, user_name)
+            case attribute.CHAP_PASSWORD:
+                return self._check_chap(packet, user_name)
+            case attribute.MS_CHAP2_RESPONSE:
+                return self._check_mschap(packet, user_name)
+            case _:
+                return self._check_mschap_version_1(packet, user_name)
 
-    def _look_up_host(self, mac: str | None) -> Authentication:
+    def _look_up_host(self, mac: str | None, recognised: str) -> Authentication:
+        steps = f"{recognised}{_LOOK_UP}"
         if mac is None:
-            return Authentication("Lookup", ENDPOINTS, _LOOKUP_NOT_FOUND, NO_CALLING_STATION)
+            return Authentication("Lookup", ENDPOINTS, steps, NO_CALLING_STATION)
         endpoint = self._endpoints.get(mac)
         if endpoint is not None:
-            return Authentication("Lookup", ENDPOINTS, _LOOKUP_FOUND, groups=endpoint.groups)
+            return Authentication("Lookup", ENDPOINTS, f"{steps}Step=24211, Step=22037, ", groups=endpoint.groups)
         failure = None if self._continue else SUBJECT_NOT_FOUND
-        return Authentication("Lookup", ENDPOINTS, _LOOKUP_NOT_FOUND, failure)
+        return Authentication("Lookup", ENDPOINTS, f"{steps}Step=24217, ", failure)
 
     def _check_pap(self, packet: Packet, secret: Secret, user_name: str) -> Authentication:
         password = secret.reveal_password(packet.index[attribute.USER_PASSWORD], packet.authenticator)

@@ -1,7 +1,7 @@
 """The ids of a session: the NAD's audit session id, or the one ISE makes where a device sends none; and AcsSessionID.
 
 Sources: aaa-mnt.md 1.6 (a made id is eight hex digits of a node address and 43 base64 characters, step 11117) and
-1.7 (Class carries the id, which accounting echoes).
+1.7 (Class carries the id, which accounting echoes, and State, which a re-authentication does).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from radius.packet import Packet
 
 _AUDIT_SESSION_ID = b"audit-session-id="
 _CLASS = b"CACS:"
+_STATE = b"ReauthSession:"
 
 
 class SessionIdentity:
@@ -35,9 +36,13 @@ class SessionIdentity:
         self._count += 1
         return f"{self._started}{self._count}"
 
-    def of_access(self, packet: Packet) -> str:
-        """Get the session id of an Access-Request, made here where the device sent none."""
-        return find_session_id(packet) or self._make(self._random.getrandbits(256).to_bytes(32, "big"))
+    def of_access(self, packet: Packet) -> str | None:
+        """Find the session id of an Access-Request: sent, or tied to the session by our own State."""
+        return find_session_id(packet) or _find_state_id(packet)
+
+    def make(self) -> str:
+        """Make a session id where a device sends none (step 11117)."""
+        return self._make(self._random.getrandbits(256).to_bytes(32, "big"))
 
     def of_accounting(self, packet: Packet) -> str:
         """Get the session id of an Accounting-Request: sent, echoed in Class, or made from Acct-Session-Id and device.
@@ -70,3 +75,11 @@ def _find_class_id(packet: Packet) -> str | None:
         if value.startswith(_CLASS):
             return value[len(_CLASS) :].split(b":")[0].decode("utf-8", "replace") or None
     return None
+
+
+def _find_state_id(packet: Packet) -> str | None:
+    """Find the audit session id inside the State that an Accept has tied to a re-authentication."""
+    state = packet.octets(attribute.STATE)
+    if state is None or not state.startswith(_STATE):
+        return None
+    return state[len(_STATE) :].decode("utf-8", "replace") or None

@@ -42,7 +42,8 @@ def build(
     template = AcceptTemplate(
         AuthorizationProfile(name="profile", **profile), dictionary=dictionary, dacl=dacl, portal=PORTAL
     )
-    body, shown = template.build(session or make_session())
+    session = session or make_session()
+    body, shown = template.build(session, session.user_name.encode())
     header = bytes((2, 1)) + (HEADER_LENGTH + len(body)).to_bytes(2, "big") + bytes(16)
     return decode(header + body), parse_response(shown)
 
@@ -175,7 +176,7 @@ def test_log_shows_the_reply_as_ise_prints_it(dictionary: Dictionary) -> None:
 def test_templates_exist_for_every_profile_and_for_permit_access(bench: Bench, dictionary: Dictionary) -> None:
     templates = build_templates(bench.config, dictionary, 18443)
     assert set(templates) == {"PermitAccess", "Full-Access", "Quarantine", "Posture-Redirect"}
-    body, _ = templates["Posture-Redirect"].build(make_session())
+    body, _ = templates["Posture-Redirect"].build(make_session(), b"alice")
     assert b"https://psn1.lab.test:18443/portal/gateway?" in body
 
 

@@ -209,6 +209,33 @@ def test_eap_is_refused_with_the_failure_of_its_identifier(bench: Bench) -> None
     assert record.reason == "11014 EAP is not spoken by this node"
 
 
+def test_eap_is_refused_also_where_the_user_name_is_the_endpoint(bench: Bench) -> None:
+    """RFC 3579: an Accept of EAP would have to hold EAP-Success, so a host lookup must not answer it."""
+    eap = (attribute.EAP_MESSAGE, b"\2\x2a\0\x0a\1alice")
+    reply = get_reply(bench.ask(*bench.mab(), eap, sign=True), Code.ACCESS_REJECT)
+    assert reply.list_octets(attribute.EAP_MESSAGE) == [b"\4\x2a\0\4"]
+
+
+def test_two_kinds_of_credentials_are_refused(bench: Bench) -> None:
+    """RFC 3579 section 3.3: exactly one of them."""
+    both = [(attribute.USER_PASSWORD, b"lab-alice"), (attribute.CHAP_PASSWORD, bytes(17))]
+    get_reply(bench.ask((attribute.USER_NAME, b"alice"), *both), Code.ACCESS_REJECT)
+    (record,) = bench.list_events("access-reject")
+    assert "more than one kind of credentials" in record.reason
+
+
+def test_reauthentication_with_our_state_finds_its_session_where_the_device_sends_no_id(bench: Bench) -> None:
+    """aaa-mnt.md 1.7: State ties the re-authentication to the session."""
+    user = [(attribute.USER_NAME, b"alice"), (attribute.USER_PASSWORD, b"lab-alice")]
+    get_reply(bench.ask(*user), Code.ACCESS_ACCEPT)
+    (session,) = bench.sessions
+    session.posture_status = PostureStatus.COMPLIANT
+    state = (attribute.STATE, f"ReauthSession:{session.session_id}".encode())
+    get_reply(bench.ask(*user, state), Code.ACCESS_ACCEPT)
+    assert list(bench.sessions) == [session]
+    assert session.posture_status is PostureStatus.COMPLIANT
+
+
 def test_mschap_reject_carries_the_error_of_its_identifier(bench: Bench) -> None:
     """RFC 2548 section 2.1.5."""
     reply = get_reply(bench.ask(*answer_challenge("wrong")), Code.ACCESS_REJECT)
@@ -224,7 +251,7 @@ def test_mschap_reject_is_sent_whatever_the_length_of_the_challenge(bench: Bench
 def test_session_id_too_long_for_the_redirect_is_refused_and_makes_no_session(bench: Bench) -> None:
     get_reply(bench.ask(*bench.mab(session_id="x" * 200)), Code.ACCESS_REJECT)
     (record,) = bench.list_events("access-reject")
-    assert "do not fit" in record.reason
+    assert "longer than an attribute can be" in record.reason
     assert len(bench.sessions) == 0
 
 

@@ -61,6 +61,7 @@ def test_passed_authentication_has_the_names_of_real_lines_in_their_order(bench:
         "NetworkDeviceProfileName",
         "NetworkDeviceProfileId",
         "IsThirdPartyDeviceFlow",
+        "RadiusFlowType",
         "AcsSessionID",
         "AuthenticationIdentityStore",
         "AuthenticationMethod",
@@ -107,7 +108,7 @@ def test_passed_authentication_tells_what_mnt_needs(bench: Bench) -> None:
         "ISEPolicySetName": "Default",
     }
     assert {name: record.first(name) for name in expected} == expected
-    steps = "11001 11017 15049 15008 11027 15041 15013 24209 24211 22037 15036 15016 11002"
+    steps = "11001 11017 15049 15008 11027 15041 15013 24209 24211 22037 15036 15016 11022 11002"
     assert record.all("Step") == steps.split()
     response = dict(parse_response(record.first("Response")))
     assert response["User-Name"] == "020000001001"

@@ -38,16 +38,26 @@ def test_id_that_the_device_sends_is_found_among_its_pairs(attributes: list[Attr
 @pytest.mark.parametrize(
     "attributes", [[], [METHOD], [(attribute.CISCO_AVPAIR, b"audit-session-id=")], [(attribute.CLASS, SENT[1])]]
 )
-def test_access_request_without_an_id_gets_one_of_the_shape_that_ise_makes(attributes: list[Attribute]) -> None:
+def test_access_request_without_an_id_names_no_session(attributes: list[Attribute]) -> None:
+    assert make_identity().of_access(packet(*attributes)) is None
+
+
+def test_state_of_an_earlier_accept_names_its_session() -> None:
+    ours: Attribute = (attribute.STATE, f"ReauthSession:{SESSION_ID}".encode())
+    assert make_identity().of_access(packet(ours)) == SESSION_ID
+    assert make_identity().of_access(packet((attribute.STATE, b"somebody else's"))) is None
+
+
+def test_made_id_has_the_shape_that_ise_makes() -> None:
     """Step 11117: eight hex digits of the node's address and 43 base64-like characters."""
     identity = make_identity()
-    first, second = (identity.of_access(packet(*attributes)) for _ in range(2))
+    first, second = identity.make(), identity.make()
     assert MADE.fullmatch(first)
     assert first != second
 
 
 def test_made_ids_come_from_the_injected_chance() -> None:
-    assert make_identity(7).of_access(packet()) == make_identity(7).of_access(packet())
+    assert make_identity(7).make() == make_identity(7).make()
 
 
 def test_accounting_finds_the_id_in_the_class_it_echoes() -> None:
@@ -99,5 +109,5 @@ def test_another_start_of_the_node_has_another_instance_number() -> None:
 )
 def test_any_octets_give_an_id_that_is_not_empty(attributes: list[Attribute]) -> None:
     identity = make_identity()
-    assert identity.of_access(packet(*attributes))
+    assert identity.of_access(packet(*attributes)) != ""
     assert identity.of_accounting(packet(*attributes))
