@@ -3,8 +3,9 @@
 Redirect probes go to the default gateway, the enroll address and the profile's discovery host; Auth-Status probes to
 every policy server of ConnectionData.xml, of which there is none before the first completed posture. A redirect always
 wins, because the device gave it. Auth-Status answers count only where every redirect probe failed, or where the policy
-server that a redirect names could not be talked to in time; then the fastest wins (posture.md 3.2). Given results and
-instants, this decides; it sends nothing.
+server that a redirect names could not be talked to in time; then the fastest wins (posture.md 3.2). A policy server
+that can be talked to but answers without X-ISE headers knows no session: then that redirect probe has failed, and the
+others are waited for. Given results and instants, this decides; it sends nothing.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Happening(Enum):
     REDIRECTED = "a redirect named a policy server"
     REDIRECTS_FAILED = "the last redirect probe failed"
     SERVER_ANSWERED = "the policy server of the redirect answered"
+    SERVER_IGNORANT = "the policy server of the redirect knew no session"
     SERVER_MISSING = "the policy server of the redirect could not be talked to"
     STATUS_ANSWERED = "there is an Auth-Status answer"
     STATUSES_FAILED = "the last Auth-Status probe failed"
@@ -69,6 +71,7 @@ TRANSITIONS: dict[tuple[Stage, Happening], Stage] = {
     (Stage.PROBING, Happening.REDIRECTED): Stage.CONTACTING,
     (Stage.PROBING, Happening.REDIRECTS_FAILED): Stage.FALLING_BACK,
     (Stage.CONTACTING, Happening.SERVER_ANSWERED): Stage.DECIDED,
+    (Stage.CONTACTING, Happening.SERVER_IGNORANT): Stage.PROBING,
     (Stage.CONTACTING, Happening.SERVER_MISSING): Stage.FALLING_BACK,
     (Stage.FALLING_BACK, Happening.STATUS_ANSWERED): Stage.DECIDED,
     (Stage.FALLING_BACK, Happening.STATUSES_FAILED): Stage.EXHAUSTED,
@@ -111,7 +114,7 @@ class StageOne:
         return self.stage in (Stage.DECIDED, Stage.EXHAUSTED)
 
     def redirect(self, target: Target, now: datetime) -> bool:
-        """Record a redirect; True where the policy server it names is to be contacted now, as the first one's is."""
+        """Record a redirect; True where the policy server it names is to be contacted now: one at a time."""
         self._open[target.kind].discard(target)
         if self.stage is not Stage.PROBING:
             return False
@@ -130,10 +133,16 @@ class StageOne:
         self._open[target.kind].discard(target)
         self._settle()
 
-    def reach_server(self, answer: DiscoveryAnswer, now: datetime) -> None:
-        """Record that the policy server of the redirect answered; beyond its time that counts as missing."""
+    def reach_server(self, answer: DiscoveryAnswer | None, now: datetime) -> None:
+        """Record that the policy server of the redirect answered, None being an answer without X-ISE headers.
+
+        Beyond its time that counts as missing.
+        """
         if self._redirect is None or now - self._redirect[1] > self._redirect_timeout:
             self.miss_server()
+        elif answer is None:
+            self._move(Happening.SERVER_IGNORANT)
+            self._settle()
         else:
             self.found = Found(self._redirect[0], answer)
             self._move(Happening.SERVER_ANSWERED)

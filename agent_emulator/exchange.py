@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent_emulator.config import EndpointConfig
 from agent_emulator.inventory import Inventory
+from agent_emulator.server_trust import ServerTrust
 from agent_emulator.web_client import UnreachableError, WebAnswer, WebClient
 from nac.agent_profile import AgentProfile, decode_profile
 from nac.dialogue import (
@@ -24,13 +25,23 @@ _OK = 200
 class PostureExchange:
     """The exchange with the policy server that gave `answer`.
 
-    Every method raises `UnreachableError` where the server does not do its part and `MalformedMessageError` where what
-    it says cannot be read.
+    The server is the one that the answer names, which need not be the one that gave it: `trust` has to allow it. Every
+    method raises `UnreachableError` where the server is not trusted or does not do its part, and
+    `MalformedMessageError` where what it says cannot be read.
     """
 
-    def __init__(self, client: WebClient, config: EndpointConfig, *, answer: DiscoveryAnswer, user_agent: str) -> None:
+    def __init__(
+        self,
+        client: WebClient,
+        config: EndpointConfig,
+        *,
+        answer: DiscoveryAnswer,
+        trust: ServerTrust,
+        user_agent: str,
+    ) -> None:
         self._client = client
         self._config = config
+        self._trust = trust
         self._answer = answer
         self._user_agent = user_agent
 
@@ -81,6 +92,7 @@ class PostureExchange:
         return decode_final_answer((await self._post(encode_posture_report(report))).body)
 
     def _locate(self, port: int | None, path: str) -> str:
+        self._trust.verify(self._answer.policy_server)
         return f"https://{self._answer.policy_server}:{port or PORTAL_PORT}{path}"
 
     async def _get(self, url: str) -> WebAnswer:

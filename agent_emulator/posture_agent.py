@@ -159,7 +159,8 @@ class PostureAgent:
         if not answer.configuration_uri:
             self.show(AgentStatus.BYPASSED, _BYPASSING)
             return True
-        exchange = PostureExchange(client, self._config, answer=answer, user_agent=self._user_agent)
+        trust = ServerTrust(self._profile.server_name_rules)
+        exchange = PostureExchange(client, self._config, answer=answer, trust=trust, user_agent=self._user_agent)
         try:
             await self._update(exchange, answer)
             await self._scan(exchange, answer)

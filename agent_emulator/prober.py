@@ -73,8 +73,9 @@ class Prober:
         if not location:
             stage.fail(target)
         elif stage.redirect(target, self._clock.now()):
-            answer = await self._ask(location, timeout=self._timers.redirect_timeout)
-            if answer is None:
+            try:
+                answer = await self._ask(location, timeout=self._timers.redirect_timeout)
+            except UnreachableError:
                 stage.miss_server()
             else:
                 stage.reach_server(answer, self._clock.now())
@@ -82,7 +83,10 @@ class Prober:
     async def _probe_status(self, stage: StageOne, target: Target) -> None:
         """Ask a policy server known from before for the endpoint's status."""
         url = f"https://{target.host}:{target.port}{target.path}?{encode_request(self._request)}"
-        answer = await self._ask(url, timeout=self._timers.probe_timeout)
+        try:
+            answer = await self._ask(url, timeout=self._timers.probe_timeout)
+        except UnreachableError:
+            answer = None
         if answer is None:
             stage.fail(target)
         else:
@@ -98,16 +102,29 @@ class Prober:
         return location if location.startswith("https://") else ""
 
     async def _ask(self, url: str, *, timeout: timedelta) -> DiscoveryAnswer | None:  # noqa: ASYNC109
-        """Ask a policy server; None where it is not trusted, cannot be reached, or answers without X-ISE headers."""
+        """Ask a policy server; None where it answers without X-ISE headers.
+
+        Raises `UnreachableError` where it cannot be talked to: it is not there, or not trusted.
+        """
         address = url.partition("?")[0]
         try:
-            self._trust.verify(urlsplit(url).hostname or "")
+            self._trust.verify(_find_host(url))
             response = await self._client.get(url, timeout=timeout)
-            if response.status != _OK:
-                raise UnreachableError(address, f"it answered {response.status}")
-            answer = decode_answer(response.headers)
-        except (UnreachableError, MalformedMessageError, ValueError) as error:
+        except UnreachableError as error:
             self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {NOT_REACHABLE} {error}")
-            return None
-        self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {OPERATION_SUCCESS}")
+            raise
+        try:
+            answer = decode_answer(response.headers) if response.status == _OK else None
+            why = "" if answer else f" it answered {response.status}"
+        except MalformedMessageError as error:
+            answer, why = None, f" {error}"
+        self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {OPERATION_SUCCESS}{why}")
         return answer
+
+
+def _find_host(url: str) -> str:
+    """Find the host a URL names; empty where it names none, and then nothing can be sent to it."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -83,6 +83,7 @@ def start_node(state: Path) -> subprocess.Popen[bytes]:
         str(TOPOLOGY),
         "--state-dir",
         str(state),
+        "--quiet",
     ]
     node = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wanted = f":{1813:04X} "

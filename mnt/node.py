@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
+from ldd.bus import Bus
+from ldd.directory import RadiusSessionDirectory
+from ldd.replication import Replication
 from mnt.config import MntConfig
 from mnt.live_log import LiveLog
 from mnt.reassembly import Reassembly
@@ -20,17 +23,19 @@ from nac.syslog import SyslogRecord
 
 
 class MonitoringNode:
-    """One monitoring node. What it knows outlives `stop`, as a database would."""
+    """One monitoring node. What it knows outlives `stop`, as a database would; `rsd`, its replica, does not."""
 
     kind = "mnt"
 
-    def __init__(self, config: MntConfig, runtime: Runtime) -> None:
-        """Compose the node; nothing is bound before `start`."""
+    def __init__(self, config: MntConfig, runtime: Runtime, *, bus: Bus | None = None) -> None:
+        """Compose the node; nothing is bound before `start`. Without a bus `rsd` stays empty."""
         self.config = config
         self.directory = SessionDirectory(
             accounting_creates_sessions=config.accounting_creates_sessions, limit=config.session_limit
         )
         self.live_log = LiveLog(limit=config.live_log_limit)
+        self.rsd = RadiusSessionDirectory()
+        self._replication = Replication(runtime, directory=self.rsd, bus=bus) if bus is not None else None
         self._runtime = runtime
         self._receiver = SyslogReceiver(runtime, Reassembly(lifetime=config.segment_timeout), self._take_record)
         self._job: asyncio.TimerHandle | None = None
@@ -53,6 +58,8 @@ class MonitoringNode:
     async def start(self) -> None:
         """Bind the syslog port and begin to count towards the first retention job; raises as `bind_udp` does."""
         self._receiver.start(self.config.address, self.config.syslog_port)
+        if self._replication is not None:
+            self._replication.start()
         self._schedule_job()
 
     async def stop(self) -> None:
@@ -60,6 +67,8 @@ class MonitoringNode:
         if self._job is not None:
             self._job.cancel()
             self._job = None
+        if self._replication is not None:
+            self._replication.stop()
         self._receiver.stop()
 
     def snapshot(self) -> list[dict[str, str | None]]:

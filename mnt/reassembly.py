@@ -58,7 +58,6 @@ class Reassembly:
         self, *, lifetime: timedelta = timedelta(seconds=10), maximum_held: int = 8 << 20, remembered: int = 4096
     ) -> None:
         """Wait `lifetime` for a record, hold `maximum_held` octets, remember the last `remembered` whole records."""
-        self.repeated = 0
         self._lifetime = lifetime
         self._maximum_held = maximum_held
         self._remembered = remembered
@@ -76,7 +75,6 @@ class Reassembly:
         """Take a segment in; returns the record that it completes."""
         key = segment.host, segment.message_id
         if self._is_repeated(key, segment):
-            self.repeated += 1
             return None
         if segment.total == 1:
             self._give_up(key, "its node uses the number for another record")

@@ -26,11 +26,6 @@ class SessionState(Enum):
     STARTED = "Started"
     TERMINATED = "Terminated"
 
-    @property
-    def pxgrid(self) -> str:
-        """The word of pxGrid's session directory."""
-        return "DISCONNECTED" if self is SessionState.TERMINATED else self.name
-
 
 class SessionEvent(Enum):
     """What a record says of a session."""
@@ -121,7 +116,7 @@ class MonitoredSession:
 
     @property
     def posture_word(self) -> str:
-        """The posture status as the session list shows it: Pending while it is Unknown, empty where never told."""
+        """The posture status as the session list shows it: Pending while it is awaited, empty where never told."""
         return self.posture_status.shown if self.posture_status else ""
 
     def snapshot(self) -> dict[str, str | None]:

@@ -7,7 +7,8 @@ from nac.posture import PostureStatus
 from nac.syslog import SyslogRecord
 
 _AV_PAIR = "cisco-av-pair"
-_STATUSES = {status.value: status for status in PostureStatus} | {"Pending": PostureStatus.UNKNOWN}
+_NO_ROLE = PostureStatus.NOT_APPLICABLE.value
+_STATUSES = {status.value: status for status in PostureStatus} | {PostureStatus.UNKNOWN.shown: PostureStatus.UNKNOWN}
 
 
 def find_session_id(record: SyslogRecord) -> str:
@@ -40,8 +41,15 @@ def find_endpoint_mac(record: SyslogRecord) -> str:
 
 
 def find_posture_status(record: SyslogRecord) -> PostureStatus | None:
-    """Find the verdict. `PostureAssessmentStatus` is the state of a trigger and tells nothing (aaa-mnt.md 4.3)."""
-    return _STATUSES.get(record.first("PostureStatus"))
+    """Find the verdict.
+
+    `PostureAssessmentStatus` is the state of a trigger (aaa-mnt.md 4.3) and tells one thing: whether a status that is
+    Unknown is awaited, or posture plays no role (posture.md 6.1).
+    """
+    status = _STATUSES.get(record.first("PostureStatus"))
+    if status is PostureStatus.UNKNOWN and record.first("PostureAssessmentStatus") == _NO_ROLE:
+        return PostureStatus.NOT_APPLICABLE
+    return status
 
 
 def find_identity(record: SyslogRecord) -> str:

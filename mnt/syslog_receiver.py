@@ -55,6 +55,8 @@ class SyslogReceiver:
                 data, source = sock.recvfrom(_LONGEST_DATAGRAM)
             except BlockingIOError:
                 break
+            except OSError:
+                continue  # it says nothing about the next datagram
             self._take(data, source[0])
         self._report_lost()
 

@@ -7,16 +7,18 @@ and free of anything that differs between two runs of the same seed, except unde
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from nac.clock import Clock
+from radius.observer import Observer as Observer  # so that the rooms find it beside the journal
 
 Fact = str | int | float | bool | None
-Observer = Callable[[str, str, Mapping[str, Fact]], None]
-"""`observe(event, reason, facts)`: how a room below the journal reports a decision."""
+Listener = Callable[["JournalRecord"], None]
 
 VOLATILE_FACTS = frozenset({"port", "log"})
 """Names of facts that may differ between two runs of one seed: ephemeral ports, and log text that holds them."""
@@ -41,7 +43,7 @@ class Journal:
         """Start empty; `limit` bounds the records kept. They become `JournalRecord` when somebody reads them."""
         self._clock = clock
         self._records: deque[tuple[datetime, str, str, str, Mapping[str, Fact]]] = deque(maxlen=limit)
-        self._listeners: tuple[Callable[[JournalRecord], None], ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         self.written = 0
 
     def write(
@@ -52,7 +54,10 @@ class Journal:
         self._records.append(record)
         self.written += 1
         for listener in self._listeners:
-            listener(JournalRecord(*record))
+            try:
+                listener(JournalRecord(*record))
+            except Exception as error:  # whatever it is, the node that writes has no part in it
+                self._drop(listener, error)
 
     def writer(self, node: str) -> Observer:
         """Build a function that writes as one node."""
@@ -62,14 +67,25 @@ class Journal:
 
         return observe
 
-    def listen(self, listener: Callable[[JournalRecord], None]) -> Callable[[], None]:
-        """Call `listener` with every record from now on; the result ends that, also while a record is being told."""
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every record from now on; the result ends that, also while a record is being told.
+
+        One that fails is told no more, and its failure goes to the event loop, or to stderr where none runs.
+        """
         self._listeners = (*self._listeners, listener)
+        return lambda: self._end(listener)
 
-        def end() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
+    def _end(self, listener: Listener) -> None:
+        self._listeners = tuple(other for other in self._listeners if other is not listener)
 
-        return end
+    def _drop(self, listener: Listener, error: Exception) -> None:
+        self._end(listener)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return
+        loop.call_exception_handler({"message": "a listener of the journal failed", "exception": error})
 
     def clear(self) -> None:
         """Forget all records."""

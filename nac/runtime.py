@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nac.clock import Clock
-from nac.journal import NO_FACTS, Fact, Journal, Observer
+from nac.journal import NO_FACTS, Fact, Journal
+from radius.observer import Observer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

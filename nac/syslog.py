@@ -7,7 +7,8 @@ gives the record back, also where an attribute longer than a segment had to be c
 attribute; the blank that follows it begins the next payload, hence the two blanks seen there.
 
 Escaping as real lines have it: comma, semicolon, backslash and braces behind a backslash. A value in braces
-(``Response={...}``) is itself a list and keeps its escapes. Control characters never enter a line; they become ``?``.
+(``Response={...}``) is itself a list and keeps its escapes. Control characters (Unicode's Cc) and the separators of
+lines and paragraphs never enter a line; they become ``?``.
 """
 
 from __future__ import annotations
@@ -36,9 +37,12 @@ _BACKSLASH = ord("\\")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _ESCAPES = str.maketrans(
-    {**{chr(code): "?" for code in (*range(32), 127)}, **{special: f"\\{special}" for special in ",;\\{}"}}
+    {
+        **{chr(code): "?" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)},
+        **{special: f"\\{special}" for special in ",;\\{}"},
+    }
 )
-_SPECIAL = re.compile(r"[\x00-\x1f\x7f,;\\{}]")
+_SPECIAL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029,;\\{}]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ITEMS = re.compile(r"(?:[^,\\]|\\.?)+", re.DOTALL)
 _RESPONSE_ITEMS = re.compile(r"(?:[^;\\]|\\.?)+", re.DOTALL)

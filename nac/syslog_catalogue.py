@@ -46,9 +46,6 @@ DYNAMIC_AUTHORIZATION_SUCCEEDED = CatalogueEntry(
 DACL_DOWNLOAD_SUCCEEDED = CatalogueEntry(
     5232, PASSED_AUTHENTICATIONS, "Passed-Authentication", "DACL Download Succeeded"
 )
-AUTHORIZE_ONLY_SUCCEEDED = CatalogueEntry(
-    5236, PASSED_AUTHENTICATIONS, "Passed-Authentication", "Authorize-Only succeeded"
-)
 
 AUTHENTICATION_FAILED = CatalogueEntry(5400, FAILED_ATTEMPTS, "Failed-Attempt", "Authentication failed")
 REQUEST_DROPPED = CatalogueEntry(5405, FAILED_ATTEMPTS, "Failed-Attempt", "RADIUS Request dropped")
@@ -57,16 +54,9 @@ DYNAMIC_AUTHORIZATION_FAILED = CatalogueEntry(
     5417, FAILED_ATTEMPTS, "Dynamic-Authorization", "Dynamic Authorization failed"
 )
 DACL_DOWNLOAD_FAILED = CatalogueEntry(5419, FAILED_ATTEMPTS, "Failed-Attempt", "DACL Download Failed")
-AUTHORIZE_ONLY_FAILED = CatalogueEntry(5422, FAILED_ATTEMPTS, "Failed-Attempt", "Authorize-Only failed")
-ENDPOINT_FAILS_REPEATEDLY = CatalogueEntry(
-    5434, FAILED_ATTEMPTS, "RADIUS", "Endpoint conducted several failed authentications of the same scenario"
-)
-PACKET_IN_PROCESS = CatalogueEntry(5436, FAILED_ATTEMPTS, "RADIUS", "RADIUS packet already in the process")
-DUPLICATE_DIFFERS = CatalogueEntry(5437, FAILED_ATTEMPTS, "RADIUS", "RADIUS duplicate with different parameters")
 
 POSTURE_REPORT = CatalogueEntry(87000, POSTURE_AUDIT, "Posture", "Posture report received")
 REASSESSMENT_REPORT = CatalogueEntry(87001, POSTURE_AUDIT, "Posture", "Posture reassessment report received")
-REASSESSMENT_TIMEOUT = CatalogueEntry(87002, POSTURE_AUDIT, "Posture", "Posture reassessment not answered in time")
 PROVISIONING_SUCCEEDED = CatalogueEntry(87500, POSTURE_AUDIT, "Client-Provisioning", "Client provisioning succeeded")
 PROVISIONING_FAILED = CatalogueEntry(87501, POSTURE_AUDIT, "Client-Provisioning", "Client provisioning failed")
 
@@ -82,19 +72,13 @@ CATALOGUE: Mapping[int, CatalogueEntry] = MappingProxyType(
             AUTHENTICATION_SUCCEEDED,
             DYNAMIC_AUTHORIZATION_SUCCEEDED,
             DACL_DOWNLOAD_SUCCEEDED,
-            AUTHORIZE_ONLY_SUCCEEDED,
             AUTHENTICATION_FAILED,
             REQUEST_DROPPED,
             ACCOUNTING_DROPPED,
             DYNAMIC_AUTHORIZATION_FAILED,
             DACL_DOWNLOAD_FAILED,
-            AUTHORIZE_ONLY_FAILED,
-            ENDPOINT_FAILS_REPEATEDLY,
-            PACKET_IN_PROCESS,
-            DUPLICATE_DIFFERS,
             POSTURE_REPORT,
             REASSESSMENT_REPORT,
-            REASSESSMENT_TIMEOUT,
             PROVISIONING_SUCCEEDED,
             PROVISIONING_FAILED,
         )
@@ -104,6 +88,7 @@ CATALOGUE: Mapping[int, CatalogueEntry] = MappingProxyType(
 
 STEPS: Mapping[int, str] = MappingProxyType(
     {
+        5436: "RADIUS packet already in the process",
         11001: "Access-Request received",
         11002: "Access-Accept sent",
         11003: "Access-Reject sent",
@@ -112,6 +97,7 @@ STEPS: Mapping[int, str] = MappingProxyType(
         11006: "Access-Challenge sent",
         11007: "No network device or AAA client has this source address",
         11008: "Host lookup without Calling-Station-Id",
+        11014: "RADIUS packet contains invalid attributes",
         11015: "Access-Request names no NAS",
         11017: "New RADIUS session",
         11018: "RADIUS session known from an earlier request",

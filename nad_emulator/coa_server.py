@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 
 from nac.identity import render_mac_hyphens
 from nac.journal import Fact
@@ -22,6 +23,7 @@ from nad_emulator.config import SwitchConfig
 from nad_emulator.session_attributes import pair
 from radius import attribute
 from radius.client_table import ClientTable
+from radius.duplicates import LONGEST_LIFETIME
 from radius.dynamic_authorization import ErrorCause, build_ack, build_nak
 from radius.packet import Attribute, Code, address, integer, text
 from radius.server import Handler, RadiusServer, Reply, Request, Service
@@ -45,7 +47,11 @@ class CoaServer:
         self._tasks = tasks
         self._runtime = runtime
         handlers: dict[int, Handler] = {Code.COA_REQUEST: self._answer, Code.DISCONNECT_REQUEST: self._answer}
-        service = Service(name="dynamic authorization", handlers=handlers)
+        service = Service(
+            name="dynamic authorization",
+            handlers=handlers,
+            duplicate_lifetime=_choose_duplicate_lifetime(config.event_timestamp_window),
+        )
         self._server = RadiusServer(
             services=[(sock, service) for sock in sockets],
             clients=ClientTable(config.dynamic_author_clients),
@@ -104,6 +110,14 @@ class CoaServer:
                 port.shut()
             case Command.DISCONNECT:
                 port.disconnect()
+
+
+def _choose_duplicate_lifetime(window: timedelta) -> timedelta:
+    """Remember an answer for as long as its request is current, so that a replay is never carried out (RFC 5176 2.3).
+
+    A request stamped ahead of this clock is current for two windows, and an entry is sure of half its lifetime only.
+    """
+    return max(timedelta(seconds=LONGEST_LIFETIME), 4 * window)
 
 
 def _list_ack_attributes(command: Command, session: AccessSession) -> list[Attribute]:

@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 class NoAnswerError(Exception):
-    """No server has answered; the message says which were asked, or why none was."""
+    """No server has answered; the message says which were asked, or why none could be."""
 
 
 class FailOverClient:
@@ -67,13 +67,14 @@ class FailOverClient:
                 asked.append(name)
                 facts: dict[str, Fact] = {"server": name, "attempts": error.attempts}
                 self._observe("server-silent", f"{name} has not answered, the next server of the group is asked", facts)
-            except ValueError as error:  # a peer's Class or State, echoed, can make a request too long
+            except (OSError, ValueError) as error:
+                # no source port to be had, or a peer's Class or State, echoed, makes the request too long
                 raise NoAnswerError(f"the request cannot be sent: {error}") from None
             else:
                 if self._group.note_reply(name, loop.time()):
                     self._observe("server-alive", f"{name} has answered", {"server": name})
                 return Answer(name, packet)
-        raise NoAnswerError(f"no answer from {', '.join(asked)}" if asked else "every server of the group is dead")
+        raise NoAnswerError(f"no answer from {', '.join(asked)}" if asked else "there is no server to ask")
 
     def close(self) -> None:
         """Close the sockets; nothing may be under way any more."""
@@ -83,7 +84,7 @@ class FailOverClient:
         """List the servers to ask, reviving those whose deadtime is over."""
         for name in self._group.revive(now):
             self._observe("server-alive", f"the deadtime of {name} is over", {"server": name})
-        return sorted(self._group.list_alive(), key=lambda name: name != first)
+        return sorted(self._group.list_candidates(), key=lambda name: name != first)
 
     def _count_timeouts(self, name: str) -> Callable[[], None]:
         """Build a counter for one exchange that leaves the first transmission out, as IOS-XE does."""

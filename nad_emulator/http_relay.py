@@ -29,6 +29,8 @@ class Stream:
         self._reader = reader
         self._writer = writer
         self._note = note
+        # a writer that waits until all is out makes `finish` shut down at once, here, not later in a turn of the loop
+        writer.transport.set_write_buffer_limits(high=0)
 
     async def read_head(self) -> bytes:
         """Read up to a blank line; empty where the peer has closed. Raises `HeadTooLongError`."""
@@ -59,13 +61,13 @@ class Stream:
         return data
 
     async def write(self, data: bytes) -> None:
-        """Write, and wait while the peer is slow."""
+        """Write, and wait until the peer has room for all of it."""
         self._writer.write(data)
         await self._writer.drain()
         self._note(0, len(data))
 
     def finish(self) -> None:
-        """Say that nothing more will be written; reading goes on."""
+        """Say that nothing more will be written; reading goes on. Raises `OSError` where the peer has gone."""
         if self._writer.can_write_eof() and not self._writer.is_closing():
             self._writer.write_eof()
 

@@ -2,8 +2,8 @@
 
 A server is dead when both criteria hold: nothing valid heard from it for a time (or ever, since the switch
 started), and a number of consecutive timeouts, authentication and accounting counted together. Then it is not asked
-for the deadtime, unless it answers something still open. Malformed replies count as timeouts by being ignored.
-IOS-XE counts the timeouts of retransmissions only; which those are the caller says by calling.
+for the deadtime, unless it answers something still open or all servers are dead. Malformed replies count as timeouts
+by being ignored. IOS-XE counts the timeouts of retransmissions only; which those are the caller says by calling.
 Source: aaa-mnt section 9. Instants are seconds of the loop's clock.
 """
 
@@ -48,9 +48,9 @@ class ServerGroup:
         self._deadtime = deadtime.total_seconds()
         self._health = {name: _Health() for name in names}
 
-    def list_alive(self) -> list[str]:
-        """List the servers that may be asked, in the order to ask them."""
-        return [name for name, health in self._health.items() if health.dead_until is None]
+    def list_candidates(self) -> list[str]:
+        """List the servers worth asking, in the order to ask them: the live ones, or all where none is alive."""
+        return [name for name, health in self._health.items() if health.dead_until is None] or list(self._health)
 
     def revive(self, now: float) -> list[str]:
         """Let servers live again whose deadtime is over; returns their names."""

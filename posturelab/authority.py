@@ -1,8 +1,8 @@
 """The lab's certificate authority: made at the first start into the state folder, used again while it is good.
 
 One root (EC P-256) signs one server certificate per node, with the node's names and address as subject alternative
-names. OpenSSL judges validity by the machine's clock and an endpoint by the lab's: `valid_at` names every instant at
-which a certificate must hold. Keys are readable by their owner alone.
+names. OpenSSL, of nodes and endpoints alike, judges validity by the machine's clock; a certificate should hold by the
+lab's clock too. `valid_at` names every instant at which it must. Keys are readable by their owner alone.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from enum import StrEnum
@@ -25,6 +26,7 @@ StateDir = Annotated[
     typer.Option(help="Folder of the lab's certificates; by default posturelab in $XDG_STATE_HOME or ~/.local/state."),
 ]
 ReadyFile = Annotated[Path | None, typer.Option(help="JSON file written once everything is up, removed at the end.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the journal.")]
 Control = Annotated[
     str | None, typer.Option(help="URL of the lab's control API; by default $POSTURELAB_CONTROL or port 8600 here.")
 ]
@@ -40,6 +42,9 @@ class Change(StrEnum):
 
 def main() -> None:
     """Run the command line; every expected failure ends in one sentence on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a terminal or pipe of another encoding than UTF-8 still gets every line
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except KeyboardInterrupt:
@@ -53,9 +58,9 @@ def up(
     broker: Annotated[str | None, typer.Option(help="AMQP URL of a message broker; in a later release.")] = None,
     state_dir: StateDir = None,
     ready_file: ReadyFile = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the journal.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Start a whole lab and keep it up until Ctrl-C."""
+    """Start a whole lab and keep it up until Ctrl-C; exit status 3 where a mistake of the lab itself ended it."""
     if broker is not None:
         _fail("--broker is for a later release: in this one the lab's nodes share nothing through a message broker")
     from posturelab.input_error import InputError
@@ -65,11 +70,12 @@ def up(
         lab_file = load_lab_file(topology)
         from posturelab.up import run_up
 
-        run_up(lab_file, state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet)
+        sound = run_up(lab_file, state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet)
     except InputError as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"the lab cannot start: {_explain(error)}")
+    _end(sound=sound)
 
 
 @app.command()
@@ -82,13 +88,12 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print steps and expectations only.")] = False,
 ) -> None:
     """Tell scenarios; exit status 0 only if every expectation held, 1 if one did not, 2 for unusable input."""
-    from posturelab.clock import StandstillError
     from posturelab.input_error import InputError
     from posturelab.report import run_scenarios
 
     try:
         passed = run_scenarios(paths, seed=seed, live=live, json_file=json_file, quiet=quiet)
-    except (InputError, StandstillError) as error:
+    except InputError as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"the scenario cannot be told: {_explain(error)}")
@@ -102,6 +107,7 @@ def node(
     topology: Annotated[str, typer.Option(help="A shipped topology by name, or a YAML file by path.")],
     state_dir: StateDir = None,
     ready_file: ReadyFile = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run one node of a topology in this process, under uvloop."""
     from posturelab.input_error import InputError
@@ -111,11 +117,12 @@ def node(
         lab_file = load_lab_file(topology)
         from posturelab.one_node import run_node
 
-        run_node(lab_file, name, state_dir=_choose_state_dir(state_dir), ready_file=ready_file)
+        sound = run_node(lab_file, name, state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet)
     except InputError as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"the node cannot start: {_explain(error)}")
+    _end(sound=sound)
 
 
 @app.command()
@@ -203,6 +210,13 @@ def _choose_state_dir(chosen: Path | None) -> Path:
 def _explain(error: OSError) -> str:
     """Say what the system refused, without its number."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+def _end(*, sound: bool) -> None:
+    """End with the status that tells whether the lab itself made a mistake."""
+    from posturelab.mistake import EXIT_STATUS
+
+    raise typer.Exit(0 if sound else EXIT_STATUS)
 
 
 def _fail(sentence: str) -> NoReturn:

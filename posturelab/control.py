@@ -8,24 +8,31 @@ reach it.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
 from hmac import compare_digest
 from http import HTTPStatus
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, ip_address
 from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
+from mnt.session import MonitoredSession
+from mnt.session_directory import SessionDirectory
 from nac.binding import bind_tcp
+from nac.http_log import build_http_log
+from nac.identity import parse_mac
 from posturelab.clock import LabLoop
 from posturelab.duration import parse_duration
 from posturelab.facts import observe_all
 from posturelab.journal_json import describe_record
 from posturelab.lab import Lab, UnknownNodeError
+from posturelab.mistake import LAB
 from posturelab.snapshot import describe_lab
+from psn.portal import MALFORMED_HTTP
 
 MAXIMUM_ADVANCE = timedelta(days=400)
 MAXIMUM_RECORDS = 1000
@@ -51,7 +58,9 @@ class ControlServer:
         application = web.Application(middlewares=[self._guard])
         application[_LAB] = self._lab
         application.add_routes(_ROUTES)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        observe = self._lab.journal.writer(LAB)
+        logger = build_http_log(observe, event="control-refused", malformed=MALFORMED_HTTP)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, logger=logger)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
         self.url = "http://{}:{}".format(*sock.getsockname())
@@ -79,6 +88,8 @@ class ControlServer:
             return _refuse(HTTPStatus.BAD_REQUEST, str(error))
         except OSError as error:
             return _refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+        except web.RequestPayloadError:
+            return _refuse(HTTPStatus.BAD_REQUEST, "the body is not as its headers announce")
         except web.HTTPException as error:
             return _refuse(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
 
@@ -121,6 +132,38 @@ async def _show_nodes(request: web.Request) -> web.Response:
 
 async def _show_sessions(request: web.Request) -> web.Response:
     return web.json_response({"sessions": [asdict(facts) for facts in observe_all(request.app[_LAB])]})
+
+
+async def _show_monitored(request: web.Request) -> web.Response:
+    """Show the session that the first monitoring node finds for one key."""
+    query = list(request.query.items())
+    if len(query) != 1 or query[0][0] not in _LOOKUPS:
+        raise ValueError(f"ask by exactly one of {', '.join(_LOOKUPS)}")
+    ((key, value),) = query
+    parse, find = _LOOKUPS[key]
+    wanted = parse(value)
+    for name, node in request.app[_LAB].mnts.items():
+        session = find(node.directory, wanted)
+        if session is None:
+            return _refuse(HTTPStatus.NOT_FOUND, f"{name} has no session with {key} {value!r}")
+        return web.json_response({"mnt": name, "session": session.snapshot()})
+    return _refuse(HTTPStatus.NOT_FOUND, "this lab has no monitoring node")
+
+
+def _parse_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+_LOOKUPS: dict[str, tuple[Callable[[str], str], Callable[[SessionDirectory, str], MonitoredSession | None]]] = {
+    "mac": (parse_mac, SessionDirectory.find_by_mac),
+    "ip": (_parse_address, SessionDirectory.find_by_address),
+    "user": (str, SessionDirectory.find_by_user),
+    "session_id": (str, SessionDirectory.find),
+}
+"""By what a session can be looked for: how the value is read, and who finds it."""
 
 
 async def _show_journal(request: web.Request) -> web.Response:
@@ -171,8 +214,8 @@ async def _advance_clock(request: web.Request) -> web.Response:
 async def _read_text(request: web.Request, key: str) -> str:
     """Read one text of a JSON body; raises `ValueError`."""
     try:
-        body = await request.json()
-    except ValueError:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
         raise ValueError("the body must be JSON") from None
     value = body.get(key) if isinstance(body, dict) else None
     if not isinstance(value, str):
@@ -190,6 +233,7 @@ _ROUTES = [
     web.get("/ready", _show_ready),
     web.get("/nodes", _show_nodes),
     web.get("/sessions", _show_sessions),
+    web.get("/mnt/sessions", _show_monitored),
     web.get("/journal", _show_journal),
     web.get("/snapshot", _show_snapshot),
     web.post("/endpoints/{name}/{change:plug|unplug|rescan}", _change_endpoint),

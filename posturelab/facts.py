@@ -27,6 +27,12 @@ _BELIEFS = {
 }
 """What the agent believes of the network's verdict; in every other state it believes nothing."""
 
+_SHOWN = {
+    PostureStatus.UNKNOWN.value: (PostureStatus.UNKNOWN.shown, PostureStatus.NOT_APPLICABLE.value),
+    NO_SESSION: ("",),
+}
+"""What MNT shows for what a PSN holds, where that is another word; which one follows from the rule (posture.md 6.1)."""
+
 _CONTRADICTIONS = {
     PostureStatus.COMPLIANT.value: ("closed", "redirect"),
     PostureStatus.NON_COMPLIANT.value: ("open",),
@@ -123,8 +129,7 @@ def _compare(endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access:
     differing = []
     if agent in _BELIEFS and _BELIEFS[agent] != psn:
         differing.append("agent")
-    expected = {PostureStatus.UNKNOWN.value: "Pending", NO_SESSION: "", NO_STATUS: mnt_posture}.get(psn, psn)
-    if mnt_posture != expected:
+    if psn != NO_STATUS and mnt_posture not in _SHOWN.get(psn, (psn,)):
         differing.append("mnt")
     if access in _CONTRADICTIONS.get(psn, ()):
         differing.append("access")

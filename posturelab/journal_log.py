@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 from nac.journal import JournalRecord
 from posturelab.control_client import ControlClient
+from posturelab.journal_line import KIND_COLOURS, render_line
 
-_COLOURS = {"psn": 36, "mnt": 35, "switch": 33, "endpoint": 32, "web": 34}
 _NODE_WIDTH = 10
 _EVENT_WIDTH = 24
 _POLL_INTERVAL = 0.5
@@ -27,7 +27,7 @@ class JournalLog:
         """Take the kind of every node by name."""
         self._stream = stream
         self._heads = {
-            name: f"\x1b[{_COLOURS[kind]}m{name:<{_NODE_WIDTH}}\x1b[0m" if colour else f"{name:<{_NODE_WIDTH}}"
+            name: f"\x1b[{30 + KIND_COLOURS[kind]}m{name:<{_NODE_WIDTH}}\x1b[0m" if colour else f"{name:<{_NODE_WIDTH}}"
             for name, kind in kinds.items()
         }
 
@@ -45,7 +45,7 @@ class JournalLog:
         head = self._heads.get(node, f"{node:<{_NODE_WIDTH}}")
         # the reader of a pipe may be gone, which is no reason to disturb the node that writes
         with suppress(OSError):
-            self._stream.write(f"{clock}  {head} {event:<{_EVENT_WIDTH}} {reason}\n")
+            self._stream.write(f"{clock}  {head} {event:<{_EVENT_WIDTH}} {render_line(reason)}\n")
             self._stream.flush()
 
 

@@ -1,6 +1,6 @@
 """A running lab: every node of a topology in one process, born and buried in a fixed order.
 
-Birth: monitoring nodes, policy service nodes, web servers, switches, endpoints; each kind in the order of the
+Birth: the bus, monitoring nodes, policy service nodes, web servers, switches, endpoints; each kind in the order of the
 topology. Death is the reverse. A birth that fails buries what was born before it.
 """
 
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from agent_emulator.endpoint import Endpoint
+from ldd.bus import EmbeddedBus
 from nac.clock import Clock
 from nac.journal import Journal
 from posturelab.authority import Authority
@@ -55,6 +56,8 @@ class Lab:
     async def __aenter__(self) -> Self:
         """Start every node; raises what a failing start raises, after stopping the others."""
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.bus.stop)
+            await self.bus.start()
             for node in self.nodes.values():
                 stack.push_async_callback(node.stop)
                 await node.start()
@@ -85,7 +88,10 @@ class Lab:
     def _compose(self) -> None:
         """Make the nodes in the order of their birth."""
         topology = self.topology
-        maker = NodeMaker(topology, self.authority, clock=self.clock, journal=self.journal, seed=self.seed)
+        self.bus = EmbeddedBus()
+        maker = NodeMaker(
+            topology, self.authority, clock=self.clock, journal=self.journal, seed=self.seed, bus=self.bus
+        )
         self.mnts = {name: maker.make_mnt(name) for name in topology.select(MntNode)}
         self.psns = {name: maker.make_psn(name) for name in topology.select(PsnNode)}
         self.websites = {name: maker.make_website(name) for name in topology.select(WebNode)}

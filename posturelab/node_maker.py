@@ -6,6 +6,7 @@ import random
 from typing import Protocol
 
 from agent_emulator.endpoint import Endpoint
+from ldd.bus import Bus
 from mnt.node import MonitoringNode
 from nac.cable import Cable
 from nac.clock import Clock
@@ -54,22 +55,33 @@ class RunningNode(Protocol):
 class NodeMaker:
     """Makes nodes; nothing is started here."""
 
-    def __init__(self, topology: Topology, authority: Authority, *, clock: Clock, journal: Journal, seed: int) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        authority: Authority,
+        *,
+        clock: Clock,
+        journal: Journal,
+        seed: int,
+        bus: Bus | None = None,
+    ) -> None:
         """Take what the nodes share. `topology` has no port 0 left where one node must know another's port."""
         self._topology = topology
         self._authority = authority
         self._clock = clock
         self._journal = journal
         self._seed = seed
+        self._bus = bus
 
     def make_mnt(self, name: str) -> MonitoringNode:
         """Make a monitoring node."""
-        return MonitoringNode(assembly.build_mnt_config(self._topology, name), self._build_runtime(name))
+        config = assembly.build_mnt_config(self._topology, name)
+        return MonitoringNode(config, self._build_runtime(name), bus=self._bus)
 
     def make_psn(self, name: str) -> PolicyServiceNode:
         """Make a policy service node."""
         config = assembly.build_psn_config(self._topology, name, self._authority)
-        return PolicyServiceNode(config, self._build_runtime(name))
+        return PolicyServiceNode(config, self._build_runtime(name), bus=self._bus)
 
     def make_website(self, name: str) -> Website:
         """Make a web server."""

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from posturelab.control_client import DEFAULT_URL
+from posturelab.journal_line import KIND_COLOURS
 from posturelab.node_maker import RunningNode
-from posturelab.timeline import KIND_STYLES
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
@@ -37,7 +37,7 @@ def print_ready(console: Console, topology: Topology, nodes: Mapping[str, Runnin
     for heading in ("node", "kind", "address", "ports", "secret"):
         table.add_column(heading, overflow="fold")
     for name, node in nodes.items():
-        kind = Text(node.kind, style=KIND_STYLES[node.kind])
+        kind = Text(node.kind, style=f"color({KIND_COLOURS[node.kind]})")
         table.add_row(name, kind, node.address, Text(render_ports(node.ports)), Text(_find_secret(topology, name)))
     table.add_row("control", "api", topology.control.address, control, "token" if topology.control.token else "")
     console.print(table)

@@ -9,14 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from nac.binding import AddressInUseError
 from nac.journal import JournalRecord
 from posturelab.action import ImpossibleActionError, perform
-from posturelab.clock import LabLoop
+from posturelab.clock import LabLoop, StandstillError
 from posturelab.expectation import Check, check_step
 from posturelab.lab import Lab
+from posturelab.mistake import MistakeWatch
 from posturelab.scenario import Step
 from posturelab.scenario_file import Story
 
@@ -91,83 +92,85 @@ def run_story(story: Story, *, narrator: Narrator, seed: int | None = None, live
     places = iter(_SPARE_BLOCKS)
     place = story
     while True:
+        telling = _Telling(place, narrator, seed=seed, live=live)
         try:
             with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=not live)) as runner:
-                return runner.run(_tell(place, narrator, seed, live=live))
+                runner.run(telling.run())
+        except StandstillError as error:
+            telling.errors.append(str(error))
         except AddressInUseError:
             block = next(places, None)
             if block is None:
                 raise
             place = story.relocate(block)
-
-
-async def _tell(story: Story, narrator: Narrator, seed: int, *, live: bool) -> Outcome:
-    errors: list[str] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: errors.append(_describe(context)))
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="posturelab-") as folder:
-        lab = Lab(story.topology, seed=seed, state_dir=Path(folder))
-        async with lab:
-            narrator.begin(story, seed=seed, live=live)
-            telling = _Telling(lab, narrator)
-            await telling.run(story.scenario.steps)
-    outcome = Outcome(
-        story=story,
-        seed=seed,
-        live=live,
-        began_at=telling.began_at,
-        wall_seconds=time.perf_counter() - began,
-        virtual_seconds=telling.now.total_seconds(),
-        steps=tuple(telling.outcomes),
-        records=tuple(lab.journal),
-        errors=tuple(errors),
-    )
-    narrator.end(outcome)
-    return outcome
-
-
-def _describe(context: dict[str, Any]) -> str:
-    """Describe what asyncio's exception handler was told."""
-    error = context.get("exception")
-    return f"{context['message']}: {error!r}" if error else str(context["message"])
+            continue
+        outcome = telling.conclude()
+        narrator.end(outcome)
+        return outcome
 
 
 class _Telling:
-    """One story on one running lab."""
+    """One story on a lab of its own."""
 
-    def __init__(self, lab: Lab, narrator: Narrator) -> None:
-        self.outcomes: list[StepOutcome] = []
-        self.began_at = lab.clock.now()
-        self._lab = lab
+    def __init__(self, story: Story, narrator: Narrator, *, seed: int, live: bool) -> None:
+        self.errors: list[str] = []
+        self._story = story
         self._narrator = narrator
+        self._seed = seed
+        self._live = live
         self._news = asyncio.Event()
         self._recent: list[JournalRecord] = []
+        self._outcomes: list[StepOutcome] = []
+        self._began = time.perf_counter()
+        self._lab: Lab
+        self._began_at: datetime
 
     @property
-    def now(self) -> timedelta:
-        return self._lab.clock.now() - self.began_at
+    def _now(self) -> timedelta:
+        return self._lab.clock.now() - self._began_at
 
-    async def run(self, steps: tuple[Step, ...]) -> None:
-        end_listening = self._lab.journal.listen(self._note)
-        try:
-            for step in steps:
-                await self._run_step(step)
-        finally:
-            end_listening()
+    async def run(self) -> None:
+        """Bring the lab up and go through the steps; `conclude` knows what came of it, also of one that breaks off."""
+        with tempfile.TemporaryDirectory(prefix="posturelab-") as folder:
+            self._lab = Lab(self._story.topology, seed=self._seed, state_dir=Path(folder))
+            self._began_at = self._lab.clock.now()
+            watch = MistakeWatch(self._lab.journal)
+            self.errors = watch.mistakes
+            asyncio.get_running_loop().set_exception_handler(watch)
+            async with self._lab:
+                self._began_at = self._lab.clock.now()
+                self._narrator.begin(self._story, seed=self._seed, live=self._live)
+                end_listening = self._lab.journal.listen(self._note)
+                for step in self._story.scenario.steps:
+                    await self._run_step(step)
+                end_listening()
+
+    def conclude(self) -> Outcome:
+        """Put together what has come of the story."""
+        return Outcome(
+            story=self._story,
+            seed=self._seed,
+            live=self._live,
+            began_at=self._began_at,
+            wall_seconds=time.perf_counter() - self._began,
+            virtual_seconds=self._now.total_seconds(),
+            steps=tuple(self._outcomes),
+            records=tuple(self._lab.journal),
+            errors=tuple(self.errors),
+        )
 
     async def _run_step(self, step: Step) -> None:
         if step.at is not None:
-            await asyncio.sleep((step.at - self.now).total_seconds())
+            await asyncio.sleep((step.at - self._now).total_seconds())
         elif step.after is not None:
             await asyncio.sleep(step.after.total_seconds())
-        begun_at = self.now
+        begun_at = self._now
         self._narrator.tell_step(begun_at, step)
         if step.actions:
             self._recent.clear()
         checks = [*await self._act(step), *await self._settle(step)]
-        self.outcomes.append(StepOutcome(step.note, begun_at, self.now, tuple(checks)))
-        self._narrator.tell_checks(self.now, checks)
+        self._outcomes.append(StepOutcome(step.note, begun_at, self._now, tuple(checks)))
+        self._narrator.tell_checks(self._now, checks)
 
     async def _act(self, step: Step) -> list[Check]:
         """Do what a step does; what cannot be done is an expectation that does not hold."""
@@ -180,11 +183,11 @@ class _Telling:
 
     async def _settle(self, step: Step) -> list[Check]:
         """Wait until all that a step expects holds, or its time is over."""
-        deadline = self.now + step.within
+        deadline = self._now + step.within
         while True:
             self._news.clear()
             checks = check_step(self._lab, step, self._recent)
-            rest = deadline - self.now
+            rest = deadline - self._now
             if rest <= timedelta(0) or (not step.not_seen and all(check.held for check in checks)):
                 return checks
             with suppress(TimeoutError):
@@ -194,4 +197,4 @@ class _Telling:
     def _note(self, record: JournalRecord) -> None:
         self._recent.append(record)
         self._news.set()
-        self._narrator.tell_record(record.at - self.began_at, record)
+        self._narrator.tell_record(record.at - self._began_at, record)

@@ -13,14 +13,18 @@ from posturelab.topology_nodes import SwitchNode
 
 
 def describe_lab(lab: Lab) -> dict[str, Any]:
-    """Describe all nodes: caches, directories, access ports, agents."""
+    """Describe all nodes: caches, directories with live log and accounting report, access ports, agents."""
     return {
         "topology": lab.topology.name,
         "seed": lab.seed,
         "now": lab.clock.now().isoformat(),
         "facts": [asdict(facts) for facts in observe_all(lab)],
         "psns": {name: [_plain(session) for session in node.sessions] for name, node in lab.psns.items()},
-        "mnts": {name: node.snapshot() for name, node in lab.mnts.items()},
+        "mnts": {name: {"sessions": node.snapshot(), **node.live_log.snapshot()} for name, node in lab.mnts.items()},
+        "rsd": {
+            name: [_plain(record) for record in node.rsd.list_sessions()]
+            for name, node in (lab.psns | lab.mnts).items()
+        },
         "switches": {
             name: [_plain(lab.switches[name].access(port)) for port in node.access_ports]
             for name, node in lab.topology.select(SwitchNode).items()

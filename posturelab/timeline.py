@@ -11,12 +11,10 @@ from rich.text import Text
 from nac.journal import JournalRecord
 from posturelab.duration import render_duration
 from posturelab.expectation import Check
+from posturelab.journal_line import KIND_COLOURS, render_line
 from posturelab.runner import Outcome
 from posturelab.scenario import Step
 from posturelab.scenario_file import Story
-
-KIND_STYLES = {"psn": "cyan", "mnt": "magenta", "switch": "yellow", "endpoint": "green", "web": "blue"}
-"""A colour for each kind of node."""
 
 
 class Timeline:
@@ -30,7 +28,7 @@ class Timeline:
 
     def begin(self, story: Story, *, seed: int, live: bool) -> None:
         """Print the title."""
-        self._styles = {name: KIND_STYLES[node.kind] for name, node in story.topology.nodes.items()}
+        self._styles = {name: f"color({KIND_COLOURS[node.kind]})" for name, node in story.topology.nodes.items()}
         scenario = story.scenario
         mode = "live" if live else "virtual"
         self._print(Text(scenario.name, style="bold"), f"  ({story.path}, seed {seed}, {mode} time)")
@@ -63,7 +61,7 @@ class Timeline:
         checks = [check for step in outcome.steps for check in step.checks]
         held = sum(check.held for check in checks)
         for error in outcome.errors:
-            self._print(Text("  MISTAKE OF THE LAB  ", style="bold red"), error)
+            self._print(Text("  MISTAKE OF THE LAB  ", style="bold red"), render_line(error))
         verdict = Text("PASSED", style="bold green") if outcome.passed else Text("FAILED", style="bold red")
         told = render_duration(timedelta(seconds=round(outcome.virtual_seconds)))
         counts = f"  {held} of {len(checks)} expectations held; {told} of lab time in {outcome.wall_seconds:.1f} s"
@@ -76,7 +74,7 @@ class Timeline:
 
 def render_record(record: JournalRecord, style: str) -> Text:
     """Render one journal record: who, what, why."""
-    return Text.assemble((f"{record.node:<9} ", style), f"{record.event:<24} ", (record.reason, "dim"))
+    return Text.assemble((f"{record.node:<9} ", style), f"{record.event:<24} ", (render_line(record.reason), "dim"))
 
 
 def _render_time(at: timedelta) -> Text:

@@ -26,7 +26,7 @@ class ClientEntry(Entry):
     secret: Text = Field(repr=False)
     require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
     limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
-    coa_port: Port = default_of(Client, "coa_port")
+    coa_port: int = Field(default=default_of(Client, "coa_port"), ge=1, le=65535)
     groups: tuple[Text, ...] = ()
 
 

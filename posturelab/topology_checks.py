@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
-from nac.identity import render_ios_session_id
 from posturelab.document import suggest
 from posturelab.input_error import Location
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
+from posturelab.topology_policy import ProfileEntry, encode_attribute_values
 from posturelab.topology_posture import NO_AGENT
-from psn.accept import list_profile_attributes
-from psn.config import DENY_ACCESS, PERMIT_ACCESS
-from radius.packet import encode_attributes
+from psn.accept import AcceptTemplate
+from psn.config import DENY_ACCESS, PERMIT_ACCESS, Dacl
+from psn.session import Session
+from radius.dictionary import Dictionary, load
 
-MAXIMUM_PAIR_LENGTH = 247
-"""Octets of a Cisco-AVPair."""
+_LONGEST_SESSION_ID = 51
+"""Characters of the session id that a policy service node makes where a device sends none; a device's has 24."""
 
 Finding = tuple[Location, str]
 
@@ -110,38 +112,46 @@ def _check_policy(topology: Topology) -> Iterator[Finding]:
     switches = topology.select(SwitchNode).values()
     access_lists = {acl for switch in switches for acl in switch.access_lists}
     dacls = policy.build_dacls()
+    dictionary = load()
     for name, profile in policy.profiles.items():
         place = ("policy", "profiles", name)
         if profile.dacl is not None and profile.dacl not in dacls:
             yield from check_name((*place, "dacl"), profile.dacl, dacls, "downloadable ACL")
             continue
-        if profile.redirect is not None:
-            if switches:
-                acl = profile.redirect.acl
-                yield from check_name((*place, "redirect", "acl"), acl, access_lists, "access list of a switch")
-            yield from _check_redirect_url(topology, name)
+        if profile.redirect is not None and switches:
+            acl = profile.redirect.acl
+            yield from check_name((*place, "redirect", "acl"), acl, access_lists, "access list of a switch")
+        faults = list(_check_attributes(place, profile, dictionary))
+        yield from faults
+        if not faults:
+            yield from _check_accept(topology, name, dacls.get(profile.dacl or ""), dictionary)
+
+
+def _check_attributes(place: Location, profile: ProfileEntry, dictionary: Dictionary) -> Iterator[Finding]:
+    """Look for values that do not fit the data types of their attributes."""
+    for name, values in profile.attributes.items():
         try:
-            encode_attributes(list_profile_attributes(profile.build(name), dacls.get(profile.dacl or "")))
-        except (ValueError, OverflowError) as error:
-            yield place, f"does not fit into an Access-Accept: {error}"
+            encode_attribute_values(name, values, dictionary)
+        except ValueError as error:
+            yield (*place, "attributes", name), str(error)
 
 
-def _check_redirect_url(topology: Topology, name: str) -> Iterator[Finding]:
-    """Look for a redirect URL that no Cisco-AVPair can carry."""
-    redirect = topology.policy.profiles[name].redirect
-    if redirect is None:
+def _check_accept(topology: Topology, name: str, dacl: Dacl | None, dictionary: Dictionary) -> Iterator[Finding]:
+    """Build the Access-Accept of a profile for the longest session id there is, and see what does not fit."""
+    place = ("policy", "profiles", name)
+    portals = [f"{topology.fqdn(psn)}:{node.ports.portal}" for psn, node in topology.select(PsnNode).items()]
+    profile = topology.policy.profiles[name].build(name)
+    try:
+        template = AcceptTemplate(profile, dictionary=dictionary, dacl=dacl, portal=max(portals, key=len, default=""))
+    except (ValueError, OverflowError) as error:
+        yield place, f"does not fit into an Access-Accept: {error}"
         return
-    names = [f"{topology.fqdn(psn)}:{node.ports.portal}" for psn, node in topology.select(PsnNode).items()]
-    host = redirect.host or max(names, key=len, default="")
-    session_id = render_ios_session_id("255.255.255.255", 0, 0)
-    pair = (
-        f"url-redirect=https://{host}/portal/gateway?sessionId={session_id}"
-        f"&portal={redirect.portal}&action={redirect.action}&token={'0' * 32}"
-    )
-    length = len(pair.encode())
-    if length > MAXIMUM_PAIR_LENGTH:
-        place = ("policy", "profiles", name, "redirect")
-        yield place, f"the redirect URL makes an attribute of {length} octets, {MAXIMUM_PAIR_LENGTH} is the most"
+    now = datetime.min.replace(tzinfo=UTC)
+    session = Session(session_id="0" * _LONGEST_SESSION_ID, created_at=now, updated_at=now, token="0" * 32)
+    try:
+        template.build(session, b"")
+    except ValueError as error:
+        yield (*place, "redirect"), f"the redirect URL is too long: {error}"
 
 
 def _check_posture(topology: Topology) -> Iterator[Finding]:

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, Field, Tag
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.topology_values import ONE_OR_MANY, AclLine, Text
-from psn.authorization import WORDS, UnknownConditionError
+from psn.authorization import verify_word
 from psn.config import AuthorizationProfile, AuthorizationRule, Condition, Dacl, Redirect, User
-from radius import dictionary
+from radius import attribute, dictionary
+from radius.dictionary import Dictionary
+from radius.packet import Attribute
 
 DACL_VERSION = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 """When every downloadable ACL of a lab was last changed: their full names are the same in every run."""
@@ -21,19 +23,46 @@ PORTAL = "97586d24-5718-5d6f-933c-218d0b3185db"
 """Id of the client provisioning portal."""
 
 
-def _read_condition(attribute: str) -> str:
-    kind, _, key = attribute.partition(":")
-    if attribute in WORDS or (kind == "session" and key):
-        return attribute
-    if kind == "radius" and dictionary.load().find(key) is not None:
-        return attribute
-    raise UnknownConditionError(attribute)
+_OWN_ATTRIBUTES = frozenset(
+    {
+        attribute.USER_NAME,
+        attribute.STATE,
+        attribute.CLASS,
+        attribute.EAP_MESSAGE,
+        attribute.MESSAGE_AUTHENTICATOR,
+        attribute.PROXY_STATE,
+    }
+)
+"""What every policy service node puts into its replies itself."""
+
+
+def _read_condition(word: str) -> str:
+    # only these words need the dictionary, which takes its time to load
+    known = dictionary.load() if word.startswith("radius:") else Dictionary(by_type={}, by_name={})
+    return verify_word(word, known)
+
+
+def _read_attribute_name(name: str) -> str:
+    definition = dictionary.load().find(name)
+    if definition is None:
+        raise ValueError(f"no dictionary knows the attribute {name!r}")
+    if definition.secret or definition.type in _OWN_ATTRIBUTES:
+        raise ValueError(f"{definition.name} is not for profiles: the policy service node itself sets or encrypts it")
+    return name
 
 
 Word = Annotated[str, AfterValidator(_read_condition)]
 """What a rule may ask for."""
 
+AttributeName = Annotated[str, AfterValidator(_read_attribute_name)]
+"""An attribute that a profile may add, by its name in the dictionary."""
+
 Words = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]
+
+
+def encode_attribute_values(name: str, values: str | tuple[str, ...], known: Dictionary) -> list[Attribute]:
+    """Encode one value or several of an attribute; raises `ValueError` where one does not fit the data type."""
+    return [known.encode_value(name, value) for value in ((values,) if isinstance(values, str) else values)]
 
 
 class UserEntry(Entry):
@@ -69,11 +98,20 @@ class ProfileEntry(Entry):
     vlan: Text | None = None
     filter_id: Text | None = None
     airespace_acl: Text | None = None
+    attributes: dict[AttributeName, Words] = Field(default_factory=dict)
+    """Further attributes of the Access-Accept, in this order."""
 
     def build(self, name: str) -> AuthorizationProfile:
-        """Build the profile as a policy service node is told of it."""
+        """Build the profile as a policy service node is told of it; raises as `encode_attribute_values` does."""
         redirect = self.redirect and Redirect(**dict(self.redirect))
-        return AuthorizationProfile(name=name, **(dict(self) | {"redirect": redirect}))
+        known = dictionary.load() if self.attributes else None
+        attributes = tuple(
+            encoded
+            for key, values in self.attributes.items()
+            if known is not None
+            for encoded in encode_attribute_values(key, values, known)
+        )
+        return AuthorizationProfile(name=name, **(dict(self) | {"redirect": redirect, "attributes": attributes}))
 
 
 class RuleEntry(Entry):
@@ -87,9 +125,9 @@ class RuleEntry(Entry):
     def build(self) -> AuthorizationRule:
         """Build the rule as a policy service node is told of it."""
         conditions = [
-            Condition(attribute=attribute, values=(words,) if isinstance(words, str) else words, negated=negated)
+            Condition(attribute=word, values=(values,) if isinstance(values, str) else values, negated=negated)
             for tests, negated in ((self.when, False), (self.unless, True))
-            for attribute, words in tests.items()
+            for word, values in tests.items()
         ]
         return AuthorizationRule(name=self.name, profile=self.profile, conditions=tuple(conditions))
 

@@ -17,25 +17,28 @@ from posturelab.control import ControlServer, list_nodes
 from posturelab.journal_log import JournalLog
 from posturelab.lab import Lab
 from posturelab.lab_file import LabFile
+from posturelab.mistake import MistakeWatch, end_on_mistake
 from posturelab.ready import print_ready, write_ready_file
 
 
-def run_up(lab_file: LabFile, *, state_dir: Path, ready_file: Path | None, quiet: bool) -> None:
+def run_up(lab_file: LabFile, *, state_dir: Path, ready_file: Path | None, quiet: bool) -> bool:
     """Run a lab until SIGINT or SIGTERM; a quiet one does not print its journal.
 
-    Raises `InputError` where an address or port cannot be had, `OSError` where a file cannot be written.
+    False where a mistake of the lab has ended it. Raises `InputError` where an address or port cannot be had,
+    `OSError` where a file cannot be written.
     """
     lab_file.check_addresses()
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
     try:
         with asyncio.Runner(loop_factory=LabLoop) as runner:
-            runner.run(_run(lab_file, state_dir, ready_file, quiet=quiet))
+            watch = runner.run(_run(lab_file, state_dir, ready_file, quiet=quiet))
     except AddressInUseError as error:
         raise lab_file.explain(error) from None
+    return not watch.mistakes
 
 
-async def _run(lab_file: LabFile, state_dir: Path, ready_file: Path | None, *, quiet: bool) -> None:
+async def _run(lab_file: LabFile, state_dir: Path, ready_file: Path | None, *, quiet: bool) -> MistakeWatch:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,7 +46,9 @@ async def _run(lab_file: LabFile, state_dir: Path, ready_file: Path | None, *, q
     console = Console()
     async with AsyncExitStack() as stack:
         seed = random.SystemRandom().getrandbits(32)
-        lab = await stack.enter_async_context(Lab(lab_file.topology, seed=seed, state_dir=state_dir))
+        lab = Lab(lab_file.topology, seed=seed, state_dir=state_dir)
+        watch = end_on_mistake(lab.journal, ended)
+        await stack.enter_async_context(lab)
         control = ControlServer(lab)
         stack.push_async_callback(control.stop)
         await control.start()
@@ -58,3 +63,4 @@ async def _run(lab_file: LabFile, state_dir: Path, ready_file: Path | None, *, q
             stack.callback(lab.journal.listen(log.write))
         await ended.wait()
     console.print("lab stopped", highlight=False)
+    return watch

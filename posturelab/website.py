@@ -8,7 +8,9 @@ from html import escape
 from aiohttp import web
 
 from nac.binding import bind_tcp
+from nac.http_log import build_http_log
 from nac.runtime import Runtime
+from psn.portal import MALFORMED_HTTP
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{host}</title></head>
@@ -44,7 +46,8 @@ class Website:
         sock = bind_tcp(self.address, self._config.http_port)
         application = web.Application()
         application.router.add_get("/{path:.*}", self._show)
-        self._runner = web.AppRunner(application, access_log=None)
+        logger = build_http_log(self._runtime.observe, event="page-refused", malformed=MALFORMED_HTTP)
+        self._runner = web.AppRunner(application, access_log=None, logger=logger)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
         self.ports = {"http": sock.getsockname()[1]}
@@ -56,7 +59,8 @@ class Website:
             self._runner = None
 
     async def _show(self, request: web.Request) -> web.Response:
-        host = request.url.host or self.name
+        # not request.url, which raises for a Host that is none; a header may hold octets that are no text either
+        host = (request.host.rpartition(":")[0] or request.host).encode(errors="replace").decode()
         source = request.remote or ""
         self._runtime.write("page-shown", f"{source} has reached {host}", {"host": host, "endpoint": source})
         return web.Response(text=_PAGE.format(host=escape(host)), content_type="text/html")

@@ -24,6 +24,7 @@ from psn.identity_stores import Authentication, Failure, IdentityStores
 from psn.posture_status import choose_initial_status
 from psn.session import Session
 from psn.session_cache import SessionCache
+from psn.session_events import SessionEvent, SessionListener
 from psn.session_identity import SessionIdentity
 from psn.session_opening import keep, note_address, note_device
 from radius import attribute, mschap, remedy
@@ -53,9 +54,11 @@ class AccessService:
         identity: SessionIdentity,
         templates: Mapping[str, AcceptTemplate],
         dictionary: Dictionary,
+        listener: SessionListener | None = None,
     ) -> None:
         """Compile policy and templates; raises as `AuthorizationPolicy` and `AcceptTemplate` do."""
         self._runtime = runtime
+        self._listener = listener
         self._lease = config.posture.lease
         self._sessions = sessions
         self._endpoints = endpoints
@@ -119,6 +122,8 @@ class AccessService:
             keep(self._sessions, self._runtime, session)
         self._audit.passed(request, session, outcome, origin, response, now)
         self._note(session, status_reason, now, known=known is not None)
+        if self._listener is not None:
+            self._listener.on_session(session, SessionEvent.AUTHENTICATED)
         return Reply(_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
 
     def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> str:

@@ -19,6 +19,7 @@ from nac.syslog_catalogue import CatalogueEntry
 from psn.audit import Audit
 from psn.session import Session, SessionState
 from psn.session_cache import SessionCache
+from psn.session_events import SessionEvent, SessionListener
 from psn.session_identity import SessionIdentity
 from psn.session_opening import keep, note_address, note_device
 from radius import attribute
@@ -49,6 +50,7 @@ class AccountingService:
         audit: Audit,
         identity: SessionIdentity,
         phantom_on_start: bool,
+        listener: SessionListener | None = None,
     ) -> None:
         """`phantom_on_start` lets a start for an unknown session make an entry too (not public; off by default)."""
         self._runtime = runtime
@@ -56,6 +58,7 @@ class AccountingService:
         self._audit = audit
         self._identity = identity
         self._phantom_on_start = phantom_on_start
+        self._listener = listener
 
     def handle(self, request: Request) -> Reply | None:
         """Record one request and answer it; None where it does not say what it reports."""
@@ -63,10 +66,14 @@ class AccountingService:
         status = packet.integer(attribute.ACCT_STATUS_TYPE)
         entry = _RECORDS.get(status or 0)
         if entry is None:
-            self._runtime.write("accounting-drop", f"Acct-Status-Type {status} says nothing this node can record")
+            why = "no Acct-Status-Type" if status is None else f"Acct-Status-Type {status} is none this node can record"
+            self._runtime.write("accounting-drop", f"{why}: not answered", {"address": request.source[0]})
             return None
         session_id = ""
-        if status not in (attribute.ACCT_ON, attribute.ACCT_OFF):
+        if status in (attribute.ACCT_ON, attribute.ACCT_OFF):
+            why = f"{request.client.name} says that its accounting is {'on' if status == attribute.ACCT_ON else 'off'}"
+            self._runtime.write("accounting-on-off", f"{why}; no entry changes", {"address": request.source[0]})
+        else:
             session_id = self._identity.of_accounting(packet)
             self._apply(request, status or 0, session_id)
         self._audit.accounted(entry, request, session_id, self._identity.next_acs_session_id())
@@ -95,6 +102,8 @@ class AccountingService:
         why = "the stop reached this node: its entry is removed"
         facts: dict[str, Fact] = {"session_id": session_id, "mac": session.mac, "known_session": True}
         self._runtime.write("accounting-stop", why, facts)
+        if self._listener is not None:
+            self._listener.on_session(session, SessionEvent.STOPPED)
 
     def _refresh(self, session: Session, request: Request, *, started: bool) -> None:
         session.updated_at = self._runtime.clock.now()
@@ -104,6 +113,8 @@ class AccountingService:
             session.state = SessionState.STARTED
         event = "accounting-start" if started else "accounting-interim"
         self._write(event, "the session is known and refreshed", session.session_id, session.mac)
+        if self._listener is not None:
+            self._listener.on_session(session, SessionEvent.ACCOUNTED)
 
     def _add_poor_entry(self, request: Request, session_id: str, mac: str) -> None:
         """Make an entry from what accounting alone tells (P5, P10)."""

@@ -11,7 +11,7 @@ The words a condition may use (its `attribute`):
 ``nad``            name of the network device
 ``nad_group``      a device group of it
 ``psn``            name of this node (Network Access:ISE Host Name)
-``session:<key>``  a session attribute set from outside
+``session:<name>`` what else the session holds, one of `SESSION_FIELDS`; profile and rule are the last ones given
 ``radius:<Name>``  a text attribute of the request by dictionary name
 =================  ======================================================================================
 """
@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 
 from nac.posture import PostureStatus
 from psn.config import DENY_ACCESS, PERMIT_ACCESS, AuthorizationProfile, AuthorizationRule, Condition
@@ -39,9 +40,8 @@ class UnknownConditionError(ValueError):
     """A condition speaks of an attribute that the policy does not know."""
 
     def __init__(self, attribute: str) -> None:
-        super().__init__(
-            f"unknown condition {attribute!r}: use one of {', '.join(WORDS)}, session:<key>, radius:<Name>"
-        )
+        known = (*WORDS, *(f"session:{name}" for name in SESSION_FIELDS), "radius:<Name>")
+        super().__init__(f"unknown condition {attribute!r}: use one of {', '.join(known)}")
         self.attribute = attribute
 
 
@@ -122,12 +122,11 @@ def _compile_positive(name: str, values: Values, psn_name: str, dictionary: Dict
         return lambda _, request: not wanted.isdisjoint(request.client.groups)
     if name == "nad":
         return lambda _, request: request.client.name in wanted
-    if name in _SESSION_FIELDS:
-        read = attrgetter(_SESSION_FIELDS[name])
-        return lambda session, _: read(session) in wanted
     kind, _, key = name.partition(":")
-    if kind == "session" and key:
-        return lambda session, _: session.facts.get(key, "") in wanted
+    field = SESSION_FIELDS.get(key) if kind == "session" else _IDENTITY_FIELDS.get(name)
+    if field is not None:
+        read = attrgetter(field)
+        return lambda session, _: read(session) in wanted
     definition = dictionary.find(key) if kind == "radius" else None
     if definition is None:
         raise UnknownConditionError(name)
@@ -135,6 +134,27 @@ def _compile_positive(name: str, values: Values, psn_name: str, dictionary: Dict
     return lambda _, request: not wanted.isdisjoint(request.packet.list_text(type_))
 
 
-_SESSION_FIELDS = {"user": "user_name", "mac": "mac", "method": "method"}
+def verify_word(name: str, dictionary: Dictionary) -> str:
+    """Return the word of a condition as it is; raises `UnknownConditionError`."""
+    _compile_positive(name, (), "", dictionary)
+    return name
+
+
+_IDENTITY_FIELDS = {"user": "user_name", "mac": "mac", "method": "method"}
+SESSION_FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "id": "session_id",
+        "state": "state",
+        "nas_ip": "nas_ip",
+        "nas_port_id": "nas_port_id",
+        "device_ip": "device_ip",
+        "calling_station_id": "calling_station_id",
+        "acct_session_id": "acct_session_id",
+        "profile": "profile",
+        "rule": "rule",
+        "agent_version": "agent_version",
+    }
+)
+"""Fields of the session by the name that stands behind ``session:``."""
 WORDS = ("posture", "group", "user", "mac", "method", "nad", "nad_group", "psn")
 """The condition words that are not a prefix."""

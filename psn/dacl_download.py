@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nac.runtime import Runtime
+from nac.syslog_catalogue import STEPS
 from psn.audit import Audit
 from psn.config import Dacl
 from psn.identity_stores import Failure
@@ -21,13 +22,10 @@ from radius.packet import HEADER_LENGTH, MAXIMUM_LENGTH, Code, encode_attributes
 from radius.server import Reply, Request
 
 PREFIX = "#ACSACL#-IP-"
-NO_MESSAGE_AUTHENTICATOR: Failure = (
-    11024,
-    "The Access-Request for the requested dACL is missing a Message-Authenticator",
-)
-NO_EVENT: Failure = (11025, "The Access-Request for the requested dACL is missing aaa:event=acl-download")
-UNKNOWN_VERSION: Failure = (11026, "The requested dACL is not found; this is an unknown dACL name or version")
-SESSION_GONE: Failure = (11035, "The session of the requested dACL is not found")
+NO_MESSAGE_AUTHENTICATOR: Failure = (11024, STEPS[11024])
+NO_EVENT: Failure = (11025, STEPS[11025])
+UNKNOWN_VERSION: Failure = (11026, STEPS[11026])
+SESSION_GONE: Failure = (11035, STEPS[11035])
 
 _STATE = "dacl-part="
 _ROOM = MAXIMUM_LENGTH - HEADER_LENGTH - 512

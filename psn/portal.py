@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from nac.binding import bind_tcp
@@ -30,11 +31,13 @@ from nac.discovery import (
     POSTURE_PORT,
     STATUS_PATH,
 )
+from nac.http_log import build_http_log
 from nac.runtime import Runtime
 from psn.portal_dialogue import PortalAnswer, PortalDialogue, PortalRequest
 from psn.posture_policy import PostureSettings
 from psn.posture_result import PostureResult
 from psn.provisioning import PortalServer
+from psn.session import Session
 from psn.session_cache import SessionCache
 
 MAXIMUM_BODY = 64 << 10
@@ -42,6 +45,8 @@ MAXIMUM_BODY = 64 << 10
 BODY_TIMEOUT = timedelta(seconds=30)
 SHUTDOWN_TIMEOUT = timedelta(seconds=1)
 CA_PATH = "/ca.pem"
+MALFORMED_HTTP = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+"""What aiohttp raises where a peer sends what is no HTTP, or goes away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class PortalConfig:
 
 
 class PosturePortal:
-    """The portal of one node. `on_result` is called after the status has been written into the session."""
+    """The portal of one node. What `on_result` and `on_unprovisioned` are told, `PortalDialogue` says."""
 
     def __init__(
         self,
@@ -69,12 +74,14 @@ class PosturePortal:
         sessions: SessionCache,
         settings: PostureSettings,
         on_result: Callable[[PostureResult], None],
+        on_unprovisioned: Callable[[Session, str], None] = lambda _session, _system: None,
     ) -> None:
         self._config = config
         self._runtime = runtime
         self._sessions = sessions
         self._settings = settings
         self._on_result = on_result
+        self._on_unprovisioned = on_unprovisioned
         self._runner: web.AppRunner | None = None
         self.ports: dict[str, int] = {}
         """The bound ports, ``portal`` and ``posture``."""
@@ -90,6 +97,7 @@ class PosturePortal:
             self._runner = web.AppRunner(
                 self._build_application(self._build_dialogue(self.ports["portal"])),
                 access_log=None,
+                logger=build_http_log(self._runtime.observe, event="portal-refused", malformed=MALFORMED_HTTP),
                 shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
             )
             await self._runner.setup()
@@ -111,7 +119,12 @@ class PosturePortal:
         """Build the core; it tells agents the port that was really bound."""
         server = PortalServer(fqdn=self._config.fqdn, port=port, backup_servers=self._config.backup_servers)
         return PortalDialogue(
-            server, self._runtime, sessions=self._sessions, settings=self._settings, on_result=self._on_result
+            server,
+            self._runtime,
+            sessions=self._sessions,
+            settings=self._settings,
+            on_result=self._on_result,
+            on_unprovisioned=self._on_unprovisioned,
         )
 
     def _build_application(self, dialogue: PortalDialogue) -> web.Application:
@@ -178,6 +191,8 @@ def _build_guard(dialogue: PortalDialogue) -> Middleware:
             return await handler(request)
         except web.HTTPRequestEntityTooLarge:
             status, reason = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {MAXIMUM_BODY} octets"
+        except web.RequestPayloadError:
+            status, reason = HTTPStatus.BAD_REQUEST, "the body is not as its headers announce"
         except TimeoutError:
             seconds = f"{BODY_TIMEOUT.total_seconds():g} seconds"
             status, reason = HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {seconds}"

@@ -20,7 +20,7 @@ from nac.posture_message import MalformedMessageError, decode_form
 from nac.runtime import Runtime
 from psn.default_status import apply_default_status, find_agentless_system
 from psn.portal_pages import SECURITY_HEADERS, render_problem_page, render_session_page
-from psn.posture_engine import list_requirements, parse_failed_requirements, select_policies
+from psn.posture_engine import list_requirements, select_policies
 from psn.posture_policy import AgentConfiguration, PosturePolicy, PostureSettings
 from psn.posture_result import PostureResult, apply_result
 from psn.provisioning import PortalServer, build_answer, select_configuration
@@ -50,7 +50,11 @@ class PortalAnswer:
 
 
 class PortalDialogue:
-    """The answers of one node. `on_result` is told of every result once the session has it; the record of it is its."""
+    """The answers of one node; the records of what its callbacks are told are theirs.
+
+    `on_result` is told of every result once the session has it, `on_unprovisioned` of a session and the operating
+    system of its agent where client provisioning selects nothing for the two.
+    """
 
     def __init__(
         self,
@@ -60,12 +64,14 @@ class PortalDialogue:
         sessions: SessionCache,
         settings: PostureSettings,
         on_result: Callable[[PostureResult], None],
+        on_unprovisioned: Callable[[Session, str], None] = lambda _session, _system: None,
     ) -> None:
         self._server = server
         self._runtime = runtime
         self._sessions = sessions
         self._settings = settings
         self._on_result = on_result
+        self._on_unprovisioned = on_unprovisioned
 
     def refuse(self, request: PortalRequest, reason: str, *, status: HTTPStatus) -> PortalAnswer:
         """Refuse a request with one sentence, and write it down."""
@@ -156,9 +162,9 @@ class PortalDialogue:
         return PortalAnswer(status=status, content_type="text/html", body=page.encode(), headers=SECURITY_HEADERS)
 
     def _list_remedies(self, session: Session) -> list[str]:
-        """List what the user is told about each unmet requirement of the stored report."""
+        """List what the user is told about each unmet requirement of the last report."""
         known = {requirement.name: requirement for requirement in list_requirements(self._settings.policies)}
-        unmet = [known[name] for name in parse_failed_requirements(session.posture_report) if name in known]
+        unmet = [known[name] for name in session.unmet if name in known]
         return [requirement.remediation or requirement.name for requirement in unmet]
 
     def _answer_lookup(self, request: PortalRequest, lookup: Lookup) -> PortalAnswer:
@@ -183,6 +189,8 @@ class PortalDialogue:
                 "log": render_log(lookup, user_agent=request.user_agent, headers=headers),
             },
         )
+        if session is not None and agent is not None and configuration is None:
+            self._on_unprovisioned(session, f"{agent.os} {agent.os_version}".strip())
         return PortalAnswer(status=HTTPStatus.OK if session else HTTPStatus.NOT_FOUND, headers=headers)
 
     def _select_configuration(self, session: Session, operating_system: str) -> AgentConfiguration | None:

@@ -7,7 +7,6 @@ policy joined by semicolons, policies by commas. The backslash before each semic
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,18 +16,18 @@ from nac.requirement import Outcome, Requirement, RequirementKind
 from psn.posture_policy import PosturePolicy
 
 _SEPARATOR = ";"
-_FAILED = re.compile(r"[(;]([^():;]+):([A-Za-z]+):(?:Failed|Skipped):Passed_Conditions\[")
 
 NO_POLICY = "no posture policy matches this session, which makes it Compliant"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The status that a report amounts to, why, and the text to be stored."""
+    """The status that a report amounts to, why, the text to be stored, and the mandatory requirements not met."""
 
     status: PostureStatus
     reason: str
     report: str
+    unmet: tuple[str, ...] = ()
 
 
 def select_policies(
@@ -60,17 +59,10 @@ def evaluate(policies: Iterable[PosturePolicy], results: Iterable[RequirementRes
     report = ", ".join(entries)
     if unmet:
         names = ", ".join(unmet)
-        return Verdict(PostureStatus.NON_COMPLIANT, f"mandatory requirement not met: {names}", report)
+        return Verdict(PostureStatus.NON_COMPLIANT, f"mandatory requirement not met: {names}", report, tuple(unmet))
     if not entries:
         return Verdict(PostureStatus.COMPLIANT, NO_POLICY, report)
     return Verdict(PostureStatus.COMPLIANT, "every mandatory requirement is met", report)
-
-
-def parse_failed_requirements(report: str) -> tuple[str, ...]:
-    """Parse the mandatory requirements that a stored report says are not met."""
-    return tuple(
-        dict.fromkeys(name for name, kind in _FAILED.findall(report) if kind == RequirementKind.MANDATORY.value)
-    )
 
 
 @dataclass(frozen=True, slots=True)

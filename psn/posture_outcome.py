@@ -1,7 +1,8 @@
 """What follows from a posture result: the lease, the records for MNT, and a CoA where the status changed.
 
-Step 8 of posture.md 5.1. A status that stays as it was gives no CoA: that is why a session found Compliant, be it the
-wrong one, ends an agent's scan without anything happening at the NAD.
+Step 8 of posture.md 5.1. Only what an agent has assessed begins a lease; a default status does not. A status that
+stays as it was gives no CoA: that is why a session found Compliant, be it the wrong one, ends an agent's scan without
+anything happening at the NAD.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
-from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
+from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_FAILED, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
 from psn.audit import Audit
 from psn.endpoint_store import EndpointStore
 from psn.posture_policy import PostureSettings
@@ -50,7 +51,7 @@ class PostureOutcome:
         }
         self._runtime.write("posture-result", result.reason, facts)
         self._ship(result)
-        if result.status is PostureStatus.COMPLIANT and session.mac:
+        if result.status is PostureStatus.COMPLIANT and result.agent_version and session.mac:
             self._renew_lease(session)
         if result.status is result.previous:
             self._runtime.write(
@@ -58,6 +59,16 @@ class PostureOutcome:
             )
         else:
             self._reauthenticate(session, f"posture status changed to {result.status}")
+
+    def note_unprovisioned(self, session: Session, operating_system: str) -> None:
+        """Record, once for each session, that client provisioning selects nothing for its agent."""
+        if session.lacks_agent_configuration:
+            return
+        session.lacks_agent_configuration = True
+        why = f"no client provisioning rule selects an agent configuration for {operating_system or 'this agent'}"
+        facts = {"session_id": session.session_id, "mac": session.mac}
+        self._runtime.write("provisioning-failed", why, facts)
+        self._audit.ship(PROVISIONING_FAILED, list_missing_provisioning(session, operating_system, why))
 
     def _renew_lease(self, session: Session) -> None:
         attributes = self._endpoints.attributes_of(session.mac)
@@ -87,6 +98,19 @@ def list_provisioning(result: PostureResult) -> list[tuple[str, str]]:
         ("OperatingSystem", result.operating_system),
         ("PostureAgentVersion", result.agent_version),
         ("AgentConfiguration", result.agent_configuration),
+    ]
+    return [pair for pair in pairs if pair[1]]
+
+
+def list_missing_provisioning(session: Session, operating_system: str, why: str) -> list[tuple[str, str]]:
+    """List the attributes of 87501."""
+    pairs = [
+        ("MacAddress", session.mac.replace(":", "-")),
+        ("IpAddress", session.addresses[0] if session.addresses else ""),
+        ("SessionId", session.session_id),
+        ("UserName", session.user_name),
+        ("OperatingSystem", operating_system),
+        ("FailureReason", why),
     ]
     return [pair for pair in pairs if pair[1]]
 

@@ -54,6 +54,7 @@ def apply_result(
     previous = session.posture_status
     session.posture_status = verdict.status
     session.posture_report = verdict.report
+    session.unmet = verdict.unmet
     session.agent_version = render_agent_version(submission)
     return PostureResult(
         session=session,

@@ -7,7 +7,7 @@ whole of what the field calls a phantom; there is no flag for it, nor for a stal
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -54,6 +54,8 @@ class Session:
     """Token of the redirect URL handed out last; 32 hex digits or empty."""
     acs_session_id: str = ""
     posture_report: str = ""
+    unmet: tuple[str, ...] = ()
+    """Names of the mandatory requirements that the report does not meet."""
     agent_version: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
-    """Session attributes that authorization rules may ask for beyond the fields above."""
+    lacks_agent_configuration: bool = False
+    """MNT has been told that client provisioning selects nothing for this session."""

@@ -2,10 +2,12 @@
 
 RFC 5080 section 2.2.2: a duplicate has the same source address, source port, identifier and Request Authenticator,
 on the same receiving socket; its reply is sent again without processing; a new authenticator on the same tuple
-replaces the entry; entries live at least 5 s and at most 30 s. Instants are seconds of any monotonic clock.
+replaces the entry; entries live at least 5 s and at most 30 s. Where requests are good for longer, as those of RFC
+5176 are within their Event-Timestamp window, so must entries be: the lifetime is the owner's to choose. Instants are
+seconds of any monotonic clock.
 
-Entries stand in two generations, each filled for half the longest lifetime: ageing costs one comparison a request,
-and an entry lives between 15 and 30 seconds.
+Entries stand in two generations, each filled for half the lifetime: ageing costs one comparison a request, and an
+entry lives at least half the lifetime and at most all of it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ Key = tuple[tuple[str, int], int]
 """Source address and port, and the identifier; one cache serves one socket."""
 
 LONGEST_LIFETIME = 30.0
+"""RFC 5080 section 2.2.2, in seconds."""
 _GENERATION_LIMIT = 131_072
 
 
@@ -29,10 +32,11 @@ class Standing(Enum):
 class DuplicateCache:
     """Replies by source and identifier; at `limit` entries a generation ends early, which bounds memory."""
 
-    __slots__ = ("_limit", "_old", "_turn_at", "_young")
+    __slots__ = ("_half", "_limit", "_old", "_turn_at", "_young")
 
-    def __init__(self, *, limit: int = _GENERATION_LIMIT) -> None:
-        """Start empty."""
+    def __init__(self, *, lifetime: float = LONGEST_LIFETIME, limit: int = _GENERATION_LIMIT) -> None:
+        """Start empty; `lifetime` is in seconds."""
+        self._half = lifetime / 2
         self._limit = limit
         self._young: dict[Key, tuple[bytes, bytes | None]] = {}
         self._old: dict[Key, tuple[bytes, bytes | None]] = {}
@@ -73,8 +77,7 @@ class DuplicateCache:
 
     def _turn(self, now: float) -> None:
         """End a generation; both where more than a whole lifetime has passed, as after a leap of the clock."""
-        half = LONGEST_LIFETIME / 2
-        leapt = now >= self._turn_at + half
+        leapt = now >= self._turn_at + self._half
         self._old = {} if leapt else self._young
         self._young = {}
-        self._turn_at = (now if leapt else min(now, self._turn_at)) + half
+        self._turn_at = (now if leapt else min(now, self._turn_at)) + self._half

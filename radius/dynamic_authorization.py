@@ -102,11 +102,14 @@ def check(request: Packet, now: datetime, *, window: timedelta = EVENT_TIMESTAMP
     return _check_allowed(request, _ALLOWED_IN_AUTHORIZE_ONLY, where) or _check_identified(request)
 
 
-def is_stale(packet: Packet, now: datetime, *, window: timedelta = EVENT_TIMESTAMP_WINDOW) -> bool:
-    """Tell whether the Event-Timestamp of a request or an answer, where it has one, is outside the window."""
-    if attribute.EVENT_TIMESTAMP not in packet.index:
+def is_stale(request: Packet, now: datetime, *, window: timedelta = EVENT_TIMESTAMP_WINDOW) -> bool:
+    """Tell whether the Event-Timestamp of a request, where it has one, is outside the window.
+
+    Answers are not held against a clock: one belongs to a request that is still open, whose authenticator it proves.
+    """
+    if attribute.EVENT_TIMESTAMP not in request.index:
         return False
-    seconds = packet.integer(attribute.EVENT_TIMESTAMP)
+    seconds = request.integer(attribute.EVENT_TIMESTAMP)
     return seconds is None or abs(now.timestamp() - seconds) > window.total_seconds()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import count, pairwise
 from random import Random
 
-from radius.secret import Secret
+from radius.secret import Secret, xor
 
 _BLOCK = 16
 _LONGEST = 239
@@ -31,7 +31,7 @@ def encrypt(value: bytes, *, salt: bytes, secret: Secret, authenticator: bytes) 
     encrypted = b""
     previous = authenticator + salt
     for at in range(0, len(plain), _BLOCK):
-        previous = _xor(plain[at : at + _BLOCK], secret.md5_prefixed(previous))
+        previous = xor(plain[at : at + _BLOCK], secret.md5_prefixed(previous))
         encrypted += previous
     return salt + encrypted
 
@@ -42,10 +42,6 @@ def decrypt(octets: bytes, *, secret: Secret, authenticator: bytes) -> bytes | N
     if len(encrypted) % _BLOCK or not encrypted:
         return None
     chain = [authenticator + salt, *(encrypted[at : at + _BLOCK] for at in range(0, len(encrypted), _BLOCK))]
-    plain = b"".join(_xor(block, secret.md5_prefixed(previous)) for previous, block in pairwise(chain))
+    plain = b"".join(xor(block, secret.md5_prefixed(previous)) for previous, block in pairwise(chain))
     size = plain[0]
     return plain[1 : 1 + size] if size < len(plain) else None
-
-
-def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(one ^ other for one, other in zip(left, right, strict=True))

@@ -68,7 +68,7 @@ class Secret:
         hidden = b""
         previous = authenticator
         for at in range(0, len(padded), 16):
-            previous = _xor(padded[at : at + 16], self.md5_prefixed(previous))
+            previous = xor(padded[at : at + 16], self.md5_prefixed(previous))
             hidden += previous
         return hidden
 
@@ -76,12 +76,12 @@ class Secret:
         """Reveal a hidden password without its padding; None where its length is not 16..128 in steps of 16."""
         size = len(hidden)
         if size == 16:
-            return _xor(hidden, self.md5_prefixed(authenticator)).rstrip(b"\0")
+            return xor(hidden, self.md5_prefixed(authenticator)).rstrip(b"\0")
         if size % 16 or not 16 <= size <= 128:
             return None
         chain = authenticator + hidden
         return b"".join(
-            _xor(hidden[at : at + 16], self.md5_prefixed(chain[at : at + 16])) for at in range(0, size, 16)
+            xor(hidden[at : at + 16], self.md5_prefixed(chain[at : at + 16])) for at in range(0, size, 16)
         ).rstrip(b"\0")
 
     def md5_prefixed(self, data: bytes) -> bytes:
@@ -89,6 +89,6 @@ class Secret:
         return md5(self._octets + data).digest()
 
 
-def _xor(left: bytes, right: bytes) -> bytes:
+def xor(left: bytes, right: bytes) -> bytes:
     """Combine two runs of 16 octets."""
     return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(16, "big")

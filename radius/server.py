@@ -16,12 +16,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from radius import attribute, remedy
 from radius.authenticator import encode_reply, verify_request
 from radius.client_table import Client, ClientTable, Learned, Switch
-from radius.duplicates import DuplicateCache, Standing
+from radius.duplicates import LONGEST_LIFETIME, DuplicateCache, Standing
 from radius.observer import Observer
 from radius.packet import Code, MalformedPacketError, Packet, decode
 from radius.remedy import DropReason
@@ -57,11 +59,15 @@ Handler = Callable[[Request], Reply | Answer | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What one port serves: a handler for each code, and the code that answers Status-Server (None: not answered)."""
+    """What one port serves: a handler for each code, and the code that answers Status-Server (None: not answered).
+
+    A reply is kept for repetitions of its request for at least half of `duplicate_lifetime` and at most all of it.
+    """
 
     name: str
     handlers: Mapping[int, Handler]
     status_code: int | None = None
+    duplicate_lifetime: timedelta = timedelta(seconds=LONGEST_LIFETIME)
 
 
 @dataclass(slots=True)
@@ -89,7 +95,7 @@ class RadiusServer:
         self.counters = Counters()
         self._observe = observe
         self._maximum_in_flight = maximum_in_flight
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Reply | None]] = set()
         self._listeners = [Listener(self, sock, service, clients) for sock, service in services]
 
     def start(self) -> None:
@@ -135,10 +141,19 @@ class RadiusServer:
             answer.close()
             self.drop(DropReason.OVERLOAD, f"{len(self._tasks)} requests are in progress, the limit", request.source)
             return False
-        task = asyncio.get_running_loop().create_task(listener.finish(request, answer))
+        task = asyncio.get_running_loop().create_task(answer)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._finish, listener, request))
         return True
+
+    def _finish(self, listener: Listener, request: Request, task: asyncio.Task[Reply | None]) -> None:
+        """End a request that was in progress, however its coroutine ended; a mistake of ours goes to the loop."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        listener.finish(request, None if task.cancelled() or error is not None else task.result())
+        if error is not None:
+            context = {"message": "a RADIUS request handler failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
 
 
 class Listener:
@@ -152,7 +167,7 @@ class Listener:
         self._server = server
         self._service = service
         self._clients = clients
-        self._duplicates = DuplicateCache()
+        self._duplicates = DuplicateCache(lifetime=service.duplicate_lifetime.total_seconds())
         self._address: Address = sock.getsockname()
 
     def drain(self) -> None:
@@ -193,9 +208,8 @@ class Listener:
             self._handle(request, handler, now)
         return None
 
-    async def finish(self, request: Request, answer: Answer) -> None:
-        """Wait for a coroutine's answer and send it."""
-        reply = await answer
+    def finish(self, request: Request, reply: Reply | None) -> None:
+        """Send the answer of a request that was in progress; None lets a repetition of it be handled as new."""
         data = self._encode(request, reply) if reply is not None else None
         self._duplicates.finish((request.source, request.packet.identifier), request.packet.authenticator, data)
         self._transmit(data, request.source)

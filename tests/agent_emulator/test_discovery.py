@@ -112,6 +112,33 @@ def test_the_server_of_a_redirect_has_five_seconds(waited: timedelta, winner: Di
     assert stage.found.answer is winner
 
 
+def test_a_server_of_a_redirect_that_knows_no_session_is_a_failed_redirect_probe() -> None:
+    stage = begin(*ALL)
+    stage.answer(KNOWN_1, FIRST, NOW)
+    stage.redirect(GATEWAY, NOW)
+    stage.reach_server(None, NOW)
+    assert stage.stage is Stage.PROBING
+    stage.fail(ENROLL)
+    assert stage.found == Found(KNOWN_1, FIRST)
+
+
+def test_another_redirect_is_followed_after_one_whose_server_knew_no_session() -> None:
+    stage = begin(*ALL)
+    stage.answer(KNOWN_1, FIRST, NOW)
+    stage.redirect(GATEWAY, NOW)
+    stage.reach_server(None, NOW)
+    assert stage.redirect(ENROLL, NOW + SECOND) is True
+    stage.reach_server(OWN, NOW + SECOND)
+    assert stage.found == Found(ENROLL, OWN)
+
+
+def test_an_answer_without_session_beyond_five_seconds_is_a_missing_server() -> None:
+    stage = begin(*ALL)
+    stage.redirect(GATEWAY, NOW)
+    stage.reach_server(None, NOW + 6 * SECOND)
+    assert stage.stage is Stage.FALLING_BACK
+
+
 def test_a_redirect_that_comes_while_falling_back_is_not_followed() -> None:
     stage = begin(*ALL)
     stage.redirect(GATEWAY, NOW)
@@ -163,7 +190,9 @@ def test_every_pair_of_stage_and_happening_is_in_the_table_or_an_error(stage: St
         assert (caught.value.stage, caught.value.happening) == (stage, happening)
 
 
-outcomes = st.sampled_from(["redirect, server answers", "redirect, server missing", "fails", "answers"])
+outcomes = st.sampled_from(
+    ["redirect, server answers", "redirect, server missing", "redirect, server ignorant", "fails", "answers"]
+)
 
 
 @given(st.permutations(ALL), st.lists(outcomes, min_size=4, max_size=4))
@@ -185,6 +214,8 @@ def test_any_order_of_results_ends_with_the_one_rule(order: list[Target], chosen
             if outcome == "redirect, server answers":
                 redirected = True
                 stage.reach_server(OWN, now)
+            elif outcome == "redirect, server ignorant":
+                stage.reach_server(None, now)
             else:
                 stage.miss_server()
         if stage.is_over:

@@ -246,6 +246,33 @@ def test_a_policy_server_of_a_redirect_that_is_silent_for_five_seconds_gives_way
     tell(story)
 
 
+def test_a_policy_server_of_a_redirect_that_knows_no_session_does_not_cut_the_other_redirect_probes_short(
+    tell: Tell,
+) -> None:
+    """It was talked to, so an Auth-Status answer counts only once the silent enroll address has failed too."""
+
+    async def story(wire: Any) -> None:
+        first = await wire.start_portal(SETTINGS)
+        await wire.start_portal(SETTINGS, name="psn2")
+        session = wire.session(posture_status=PostureStatus.UNKNOWN)
+        first.add(session)
+        wire.redirect_to(session)
+        endpoint = await wire.start_endpoint(inventory=PROTECTED)
+        await endpoint.plug()
+        await settle(wire, endpoint)
+        wire.redirect_to(session, name="psn2")
+        wire.silent.add("enroll.cisco.com")
+        asked_at = wire.now()
+        await endpoint.rescan()
+        await settle(wire, endpoint)
+        record = wire.records("discovery-succeeded")[-1]
+        assert record.facts["policy_server"] == "psn1.lab.test"
+        assert record.at == asked_at + timedelta(seconds=5)
+        assert any("psn2" in line and "it answered 404" in line for line in endpoint.view().log)
+
+    tell(story)
+
+
 def test_a_policy_server_with_a_foreign_name_in_its_certificate_is_not_talked_to(tell: Tell) -> None:
     """Scenario 16 of posture.md 11."""
 
@@ -275,6 +302,73 @@ def test_a_policy_server_that_no_server_name_rule_names_is_not_talked_to(tell: T
         await asyncio.sleep(60)
         assert not any(request.startswith("CONNECT") for request in wire.requests)
         assert any("untrusted server blocked" in line for line in endpoint.view().log)
+
+    tell(story)
+
+
+def test_nothing_is_sent_to_a_policy_server_that_a_trusted_one_names_but_no_rule_does(tell: Tell) -> None:
+    async def story(wire: Any) -> None:
+        sessions = await wire.start_portal(SETTINGS, certificate_name="alias.example.com")
+        session = wire.session(posture_status=PostureStatus.UNKNOWN)
+        sessions.add(session)
+        wire.hosts["alias.example.com"] = wire.hosts["psn1.lab.test"]
+        wire.redirect_to(session)
+        wire.redirect = wire.redirect.replace("psn1.lab.test", "alias.example.com")
+        profile = AgentProfile(server_name_rules=("*.example.com",))
+        endpoint = await wire.start_endpoint(profile=profile, inventory=PROTECTED)
+        await endpoint.plug()
+        await asyncio.sleep(10)
+        assert "CONNECT alias.example.com" in wire.requests
+        assert "CONNECT psn1.lab.test" not in wire.requests
+        why = "psn1.lab.test: untrusted server blocked, no server name rule fits"
+        assert wire.records("posture-interrupted")[0].reason == why
+        assert any(f"Posture interrupted: {why}" in line for line in endpoint.view().log)
+
+    tell(story)
+
+
+def test_a_machine_that_is_switched_off_and_on_with_its_cable_in_begins_anew(tell: Tell) -> None:
+    """posture.md 3.1: power events and the resuming system are triggers."""
+
+    async def story(wire: Any) -> None:
+        sessions = await wire.start_portal(SETTINGS)
+        session = wire.session(posture_status=PostureStatus.UNKNOWN)
+        sessions.add(session)
+        wire.redirect_to(session)
+        endpoint = await wire.start_endpoint(inventory=PROTECTED)
+        await endpoint.plug()
+        await settle(wire, endpoint)
+        await endpoint.stop()
+        await endpoint.stop()
+        assert (endpoint.is_plugged, endpoint.view().status) == (True, "Not connected")
+        assert endpoint.view().message == "The machine is switched off."
+        await endpoint.rescan()
+        assert endpoint.view().status == "Not connected"
+        session.posture_status = PostureStatus.UNKNOWN
+        await endpoint.start()
+        await endpoint.start()
+        assert endpoint.view().message == "Searching for policy server: the system resumed."
+        await settle(wire, endpoint)
+        assert endpoint.view().status == "Compliant"
+        assert len(wire.records("discovery-started")) == 2
+
+    tell(story)
+
+
+def test_a_cable_plugged_into_a_machine_that_is_off_is_found_when_it_is_switched_on(tell: Tell) -> None:
+    async def story(wire: Any) -> None:
+        endpoint = await wire.start_endpoint()
+        await endpoint.stop()
+        await endpoint.plug()
+        assert endpoint.view().message == "The machine is switched off."
+        await asyncio.sleep(100)
+        assert wire.records("discovery-started") == []
+        await endpoint.start()
+        await asyncio.sleep(4)
+        assert len(wire.records("discovery-started")) == 1
+        await endpoint.stop()
+        await endpoint.unplug()
+        assert endpoint.view().message == "The machine is switched off."
 
     tell(story)
 

@@ -46,6 +46,26 @@ def test_a_failure_is_a_red_row_with_its_reason(record: Maker, now: datetime) ->
     assert (row.network_device, row.posture_status, row.authentication_policy) == ("127.0.3.1", "", "")
 
 
+def test_a_dropped_request_is_a_red_row_without_a_session(record: Maker, now: datetime) -> None:
+    log = LiveLog()
+    drop = {"Device IP Address": "127.0.3.9", "FailureReason": "11007 No network device has this source address"}
+    log.add(record(5405, *drop.items(), session_id=""), now)
+    log.add(record(5413, *drop.items(), session_id=""), now)
+    assert [(row.status, row.event) for row in log.rows] == [
+        (LiveLogStatus.FAIL, "5405 RADIUS Request dropped"),
+        (LiveLogStatus.FAIL, "5413 RADIUS Accounting-Request dropped"),
+    ]
+    row = log.rows[0]
+    assert (row.network_device, row.session_id, row.endpoint_id) == ("127.0.3.9", "", "")
+    assert row.failure_reason.startswith("11007 ")
+
+
+def test_where_posture_plays_no_role_the_row_says_so(record: Maker, now: datetime) -> None:
+    log = LiveLog()
+    log.add(record(5200, PostureStatus="Unknown", PostureAssessmentStatus="NotApplicable"), now)
+    assert log.rows[0].posture_status == "NotApplicable"
+
+
 def test_a_dacl_download_has_the_acl_as_identity_and_no_endpoint(record: Maker, now: datetime) -> None:
     log = LiveLog()
     log.add(record(5232, UserName="#ACSACL#-IP-PERMIT-ALL-65b4e8fb", session_id=""), now)

@@ -49,20 +49,40 @@ def test_a_record_that_names_no_mac_has_none(record: Maker) -> None:
     assert find_endpoint_mac(record(5200, ("cisco-av-pair", "mdm-tlv=device-mac=none"))) == ""
 
 
+@pytest.mark.parametrize("assessment", ["NotApplicable", "Pending", ""])
 @pytest.mark.parametrize(
     ("word", "status"),
     [
         ("Compliant", PostureStatus.COMPLIANT),
         ("NonCompliant", PostureStatus.NON_COMPLIANT),
         ("NotApplicable", PostureStatus.NOT_APPLICABLE),
-        ("Unknown", PostureStatus.UNKNOWN),
-        ("Pending", PostureStatus.UNKNOWN),
         ("Perhaps", None),
+        ("", None),
     ],
 )
-def test_the_verdict_is_read_from_posture_status_alone(record: Maker, word: str, status: PostureStatus | None) -> None:
-    pairs = [("PostureAssessmentStatus", "NotApplicable"), ("PostureStatus", word)]
+def test_a_verdict_is_read_from_posture_status_alone(
+    record: Maker, word: str, status: PostureStatus | None, assessment: str
+) -> None:
+    pairs = [("PostureAssessmentStatus", assessment), ("PostureStatus", word)]
     assert find_posture_status(record(5200, *pairs)) is status
+
+
+@pytest.mark.parametrize(
+    ("assessment", "word", "shown"),
+    [
+        ("NotApplicable", "Unknown", "NotApplicable"),
+        ("Pending", "Pending", "Pending"),
+        ("Pending", "Unknown", "Pending"),
+        ("", "Unknown", "Pending"),
+    ],
+)
+def test_an_unknown_status_is_pending_unless_posture_plays_no_role(
+    record: Maker, assessment: str, word: str, shown: str
+) -> None:
+    """posture.md 6.1."""
+    status = find_posture_status(record(5200, ("PostureAssessmentStatus", assessment), ("PostureStatus", word)))
+    assert status is not None
+    assert status.shown == shown
 
 
 def test_the_device_is_known_by_nas_address_before_source_address(record: Maker) -> None:

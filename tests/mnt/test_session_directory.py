@@ -252,7 +252,7 @@ def test_no_other_record_creates_a_session(
     assert len(directory) == 0
 
 
-@pytest.mark.parametrize("code", [5232, 5400, 5405, 5413, 5417, 5419, 3003, 87002, 87500])
+@pytest.mark.parametrize("code", [5232, 5400, 5405, 5413, 5417, 5419, 3003, 87500, 87501])
 def test_dacl_downloads_failures_and_the_rest_are_passed_over(
     directory: SessionDirectory, record: Maker, now: datetime, code: int
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from mnt.session import MonitoredSession, SessionEvent, SessionState
+from mnt.session import EVENTS, MonitoredSession, SessionEvent, SessionState
 from mnt.session_update import update_session
 from nac.posture import PostureStatus
 from nac.syslog import SyslogRecord
@@ -69,6 +69,16 @@ def test_authentication_renames_user_and_moves_owner(session: MonitoredSession, 
     update_session(session, authentication, event=SessionEvent.PASSED_AUTHENTICATION, now=now)
     assert (session.user_name, session.acs_server, session.mac) == ("alice", "psn2", "02:00:00:00:10:0A")
     assert session.calling_station_id == "02-00-00-00-10-0A"
+
+
+@pytest.mark.parametrize("code", [87000, 5205])
+def test_a_session_without_posture_gets_the_verdict_of_a_later_record(record: Maker, now: datetime, code: int) -> None:
+    session = MonitoredSession(session_id="S", state=SessionState.AUTHENTICATED, opened_at=now, updated_at=now)
+    passed = record(5200, PostureStatus="Unknown", PostureAssessmentStatus="NotApplicable")
+    update_session(session, passed, event=SessionEvent.PASSED_AUTHENTICATION, now=now)
+    assert session.posture_word == "NotApplicable"
+    update_session(session, record(code, PostureStatus="Compliant"), event=EVENTS[code], now=now)
+    assert session.posture_word == "Compliant"
 
 
 def test_a_posture_report_names_the_agents_user_beside_the_authenticated_one(

@@ -7,6 +7,9 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
 
 from mnt.reassembly import Reassembly
 from mnt.syslog_receiver import SyslogReceiver
@@ -45,6 +48,18 @@ class Wire:
         await asyncio.sleep(0.001)
 
 
+class Faulty(socket.socket):
+    """A socket whose first reading fails, as after an ICMP error."""
+
+    faults = 1
+
+    def recvfrom(self, *arguments: Any) -> Any:
+        if self.faults:
+            self.faults -= 1
+            raise ConnectionRefusedError
+        return super().recvfrom(*arguments)
+
+
 def run(story: Callable[[Wire], Awaitable[None]]) -> None:
     async def main() -> None:
         clock = LabClock(asyncio.get_running_loop())
@@ -76,6 +91,26 @@ def test_a_burst_longer_than_a_batch_is_read_to_the_end_in_order() -> None:
         assert [record.sequence for record in wire.records] == list(range(1, 601))
 
     run(story)
+
+
+def test_an_error_of_the_socket_does_not_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(address: str, port: int) -> socket.socket:
+        sock = Faulty(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind((address, port))
+        return sock
+
+    monkeypatch.setattr("mnt.syslog_receiver.bind_udp", bind)
+    failures: list[dict[str, Any]] = []
+
+    async def story(wire: Wire) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        await wire.send(*wire.encode(3000))
+        (record,) = wire.records
+        assert record.first("Filler") == "x" * 3000
+
+    run(story)
+    assert failures == []
 
 
 def test_segments_in_any_order_make_one_record() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -106,6 +108,33 @@ def test_listener_that_ends_itself_deprives_no_other_of_the_record(journal: Jour
     journal.write("psn1", "first", "reason")
     journal.write("psn1", "second", "reason")
     assert heard == ["once first", "always first", "always second"]
+
+
+def refuse(_: JournalRecord) -> None:
+    raise ValueError("no")
+
+
+def test_listener_that_fails_is_dropped_and_the_others_are_told(
+    journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[str] = []
+    journal.listen(refuse)
+    journal.listen(lambda record: heard.append(record.event))
+    journal.write("psn1", "first", "reason")
+    journal.write("psn1", "second", "reason")
+    assert heard == ["first", "second"]
+    assert capsys.readouterr().err.count("ValueError: no") == 1
+
+
+async def test_failure_of_a_listener_goes_to_the_loop_once(journal: Journal) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    journal.listen(refuse)
+    journal.write("psn1", "first", "reason")
+    journal.write("psn1", "second", "reason")
+    assert [(context["message"], str(context["exception"])) for context in told] == [
+        ("a listener of the journal failed", "no")
+    ]
 
 
 def test_listener_may_write_itself(journal: Journal) -> None:

@@ -190,6 +190,16 @@ def test_control_characters_never_enter_a_line() -> None:
     assert render_attributes([("User-Name", value)]) == "User-Name=a??<181>b??[2Jc?, "
 
 
+@pytest.mark.parametrize("character", [*map(chr, (*range(0x20), *range(0x7F, 0xA0))), "\u2028", "\u2029"], ids=ascii)
+def test_no_control_character_and_no_line_separator_enters_a_line(character: str) -> None:
+    assert escape(f"a{character}b") == "a?b"
+    assert render_attributes([("User-Name", f"a{character}b")]) == "User-Name=a?b, "
+
+
+def test_private_and_foreign_characters_stay() -> None:
+    assert escape("\ue000 \u00e4 \u65e5") == "\ue000 \u00e4 \u65e5"
+
+
 def test_a_lone_surrogate_does_not_stop_the_encoder() -> None:
     (line,) = SyslogEncoder("psn1").encode(AUTHENTICATION_SUCCEEDED, NOW, render_attributes([("User-Name", "\udcff")]))
     assert line.endswith(b"User-Name=?,")

@@ -220,6 +220,30 @@ async def test_a_stale_request_is_met_with_silence_and_a_reason(bench: Bench) ->
     assert "Event-Timestamp" in record.reason
 
 
+@pytest.mark.parametrize("ahead", [0, 299])
+async def test_a_replay_is_never_carried_out_again_while_its_timestamp_is_current(bench: Bench, ahead: int) -> None:
+    """RFC 5176 section 2.3. A sender's clock may be ahead, which makes its requests current for longer."""
+    bench.add_server()
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    stamp = (attribute.EVENT_TIMESTAMP, integer(int(bench.began_at.timestamp()) + ahead))
+    request = encode_request(Code.COA_REQUEST, 7, [CALLING, command("session-query"), stamp], Secret("testing123"))
+    loop = asyncio.get_running_loop()
+    replies = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.bind(("127.0.1.1", 0))
+        for pause in (0, 31, 209, 40, ahead):
+            await asyncio.sleep(pause)
+            sender.sendto(request, (switch.address, switch.ports["coa"]))
+            replies.append(await loop.sock_recv(sender, 4096))
+        await asyncio.sleep(1200)
+        sender.sendto(request, (switch.address, switch.ports["coa"]))
+        await bench.wait_for("coa-ignored")
+    assert len(set(replies)) == 1
+    assert len(bench.list_records("coa-acknowledged")) == 1
+
+
 async def test_an_unknown_client_is_dropped(bench: Bench) -> None:
     bench.add_server()
     switch = await bench.start_switch(dynamic_author_clients=())

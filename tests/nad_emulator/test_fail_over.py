@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -75,9 +77,34 @@ async def test_where_no_server_answers_the_error_names_those_asked(bench: Bench,
     bench.servers[1].script = bench.servers[0].script
     with pytest.raises(NoAnswerError, match=r"^no answer from 127\.0\.1\.1, 127\.0\.1\.2$"):
         await client.exchange(Code.ACCESS_REQUEST, LOGIN)
-    with pytest.raises(NoAnswerError, match="every server of the group is dead"):
+
+
+async def test_where_all_servers_are_dead_all_are_asked_and_one_that_answers_lives_again(
+    bench: Bench, client: FailOverClient
+) -> None:
+    answer, bench.servers[1].script = bench.servers[1].script, bench.servers[0].script
+    with pytest.raises(NoAnswerError):
         await client.exchange(Code.ACCESS_REQUEST, LOGIN)
-    assert clock() == 40.0
+    assert len(bench.list_records("server-dead")) == 2
+    bench.servers[1].script = answer
+    assert (await client.exchange(Code.ACCESS_REQUEST, LOGIN)).server == "127.0.1.2"
+    assert [len(server.requests) for server in bench.servers] == [8, 5]
+    assert (await client.exchange(Code.ACCESS_REQUEST, LOGIN)).server == "127.0.1.2"
+    assert [len(server.requests) for server in bench.servers] == [8, 6]
+    assert [record.facts["server"] for record in bench.list_records("server-alive")] == ["127.0.1.2"]
+
+
+async def test_a_source_port_that_cannot_be_opened_is_an_error_not_a_crash(
+    bench: Bench, client: FailOverClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("radius.client.socket.socket", refuse)
+    with pytest.raises(NoAnswerError, match=r"the request cannot be sent: .*Too many open files"):
+        await client.exchange(Code.ACCESS_REQUEST, LOGIN)
+    monkeypatch.undo()
+    assert (await client.exchange(Code.ACCESS_REQUEST, LOGIN)).server == "127.0.1.2"
 
 
 async def test_a_preferred_server_is_asked_first(bench: Bench, client: FailOverClient) -> None:

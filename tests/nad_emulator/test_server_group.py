@@ -17,7 +17,7 @@ def build(*, time: int = 5, tries: int = 3, deadtime: int = 10) -> ServerGroup:
 def test_a_server_that_never_answered_dies_of_its_tries_alone() -> None:
     group = build()
     assert [group.note_timeout("psn1", now) for now in (0.0, 0.1, 0.2)] == [False, False, True]
-    assert group.list_alive() == ["psn2"]
+    assert group.list_candidates() == ["psn2"]
 
 
 def test_a_server_heard_recently_does_not_die_however_many_timeouts() -> None:
@@ -43,13 +43,22 @@ def test_a_reply_starts_the_count_of_consecutive_timeouts_anew() -> None:
     assert [group.note_timeout("psn1", now) for now in (11.0, 16.0, 21.0)] == [False, False, True]
 
 
+def test_where_all_servers_are_dead_all_are_worth_asking_in_order() -> None:
+    group = build(tries=1)
+    group.note_timeout("psn2", 0.0)
+    group.note_timeout("psn1", 1.0)
+    assert group.list_candidates() == ["psn1", "psn2"]
+    group.note_reply("psn2", 2.0)
+    assert group.list_candidates() == ["psn2"]
+
+
 def test_a_dead_server_lives_again_when_its_deadtime_is_over() -> None:
     group = build(tries=1)
     group.note_timeout("psn1", 0.0)
     assert group.revive(599.9) == []
-    assert group.list_alive() == ["psn2"]
+    assert group.list_candidates() == ["psn2"]
     assert group.revive(600.0) == ["psn1"]
-    assert group.list_alive() == ["psn1", "psn2"]
+    assert group.list_candidates() == ["psn1", "psn2"]
 
 
 def test_a_revived_server_has_to_meet_the_criteria_again() -> None:
@@ -65,7 +74,7 @@ def test_an_answer_brings_a_dead_server_back_at_once() -> None:
     group = build(tries=1)
     group.note_timeout("psn1", 0.0)
     assert group.note_reply("psn1", 1.0)
-    assert group.list_alive() == ["psn1", "psn2"]
+    assert group.list_candidates() == ["psn1", "psn2"]
     assert not group.note_reply("psn1", 2.0)
 
 

@@ -27,6 +27,8 @@ from posturelab.topology_endpoint import EndpointSettings
 from posturelab.topology_file import load_topology, open_topology, read_topology
 from posturelab.topology_nodes import MntSettings, PsnSettings, SwitchSettings
 from psn.config import PsnConfig
+from radius import attribute
+from radius.packet import integer
 from radius.secret import Secret
 
 
@@ -78,6 +80,19 @@ def test_the_wildcard_client_can_be_off_and_other_devices_declared(authority: Au
         ("switch1", Secret("testing123"), "auto"),
         ("vpn", Secret("other"), "no"),
     ]
+
+
+def test_further_attributes_of_a_profile_are_encoded_in_their_order(authority: Authority) -> None:
+    topology = change(
+        "over:\n  policy:\n    profiles:\n      Full-Access:\n        attributes:\n"
+        "          Reply-Message: [Welcome, to the lab]\n          framed-mtu: '1400'\n"
+    )
+    profile = build_psn_config(topology, "psn1", authority).profiles["Full-Access"]
+    assert profile.attributes == (
+        (attribute.REPLY_MESSAGE, b"Welcome"),
+        (attribute.REPLY_MESSAGE, b"to the lab"),
+        (attribute.FRAMED_MTU, integer(1400)),
+    )
 
 
 def test_a_switch_asks_all_policy_service_nodes_unless_told(authority: Authority) -> None:

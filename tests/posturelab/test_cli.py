@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -15,8 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from mnt.node import MonitoringNode
 from nac.binding import bind_tcp, bind_udp
+from posturelab.cli import app
+from posturelab.lab_file import load_lab_file
+from posturelab.one_node import run_node
+from posturelab.up import run_up
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 PATIENCE = 30.0
@@ -155,6 +165,76 @@ def test_one_node_runs_in_a_process_of_its_own(campus_file: Path, tmp_path: Path
         out, err = stop(process, signal.SIGTERM)
     assert (out, err, process.returncode) == (f"{name} stopped\n", "", 0)
     assert not ready.exists()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_one_node_tells_its_journal_unless_it_is_quiet(campus_file: Path, tmp_path: Path, *, quiet: bool) -> None:
+    arguments = ["node", "psn1", "--topology", str(campus_file), "--state-dir", str(tmp_path)]
+    ready = tmp_path / "ready.json"
+    with running(*arguments, "--ready-file", ready, *["--quiet"] * quiet) as process:
+        wait_for_line(process, "ready")
+        psn = json.loads(ready.read_text())["nodes"]["psn1"]
+        with bind_udp(f"127.{psn['address'].split('.')[1]}.9.9", 0) as sock:
+            sock.sendto(b"nonsense", (psn["address"], psn["ports"]["authentication"]))
+        if not quiet:
+            assert re.search(r"^\S+  psn1 +radius-drop ", wait_for_line(process, "radius-drop")[-1])
+        time.sleep(0.1 * quiet)
+        out, err = stop(process, signal.SIGTERM)
+    assert (out, err, process.returncode) == ("psn1 stopped\n", "", 0)
+
+
+@pytest.mark.parametrize("command", ["up", "node"])
+def test_a_mistake_ends_the_lab_with_a_sentence_and_a_traceback(
+    campus_file: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = MonitoringNode.start
+
+    async def start_and_stumble(self: MonitoringNode) -> None:
+        await start(self)
+        asyncio.get_running_loop().call_later(0.05, lambda: 1 / 0)
+
+    monkeypatch.setattr(MonitoringNode, "start", start_and_stumble)
+    lab_file = load_lab_file(str(campus_file))
+    if command == "up":
+        assert not run_up(lab_file, state_dir=tmp_path, ready_file=None, quiet=False)
+    else:
+        collector = gc.get_threshold()
+        assert not run_node(lab_file, "mnt1", state_dir=tmp_path, ready_file=None, quiet=False)
+        gc.set_threshold(*collector)
+        gc.unfreeze()
+    out, err = capsys.readouterr()
+    assert err.startswith("posturelab: a mistake of the lab, which ends: ")
+    assert err.count("Traceback") == 1
+    assert err.endswith("ZeroDivisionError: division by zero\n")
+    assert "lab        mistake  " in out
+    assert out.splitlines()[-1].endswith(" stopped")
+
+
+def test_a_mistake_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch, campus_file: Path) -> None:
+    monkeypatch.setattr("posturelab.up.run_up", lambda *_, **__: False)
+    assert CliRunner().invoke(app, ["up", str(campus_file)]).exit_code == 3
+
+
+def test_a_peer_that_breaks_off_is_no_mistake(up: dict[str, Any]) -> None:
+    psn, web = up["nodes"]["psn1"], up["nodes"]["web1"]
+    for address, port in ((psn["address"], psn["ports"]["portal"]), (web["address"], web["ports"]["http"])):
+        for octets in (b"", b"GARBAGE\r\n\r\n", b"\x16\x03\x01\x00\x05hello"):
+            with socket.create_connection((address, port)) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.sendall(octets)
+                time.sleep(0.02)
+    assert call("sessions", "--control", up["control"]).returncode == 0
+    out, err = stop(up["process"], signal.SIGTERM)
+    assert (out.splitlines()[-1], err, up["process"].returncode) == ("lab stopped", "", 0)
+
+
+def test_an_output_that_cannot_spell_everything_gets_every_line(campus_file: Path, tmp_path: Path) -> None:
+    story = tmp_path / "story.yaml"
+    story.write_text("name: Ä\ndescription: \u65e5\ntopology: campus.yaml\nsteps:\n- note: c\n", encoding="utf-8")
+    done = call("run", story, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("\\xc4  (")
+    assert r"\u65e5" in done.stdout
 
 
 def test_a_scenario_is_told_and_its_verdict_is_the_exit_status(campus_file: Path, tmp_path: Path) -> None:

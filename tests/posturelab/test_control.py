@@ -115,10 +115,63 @@ async def test_a_snapshot_has_every_cache_and_directory(api: Api) -> None:
     (session,) = told["psns"]["psn1"]
     assert (session["posture_status"], session["mac"]) == ("Compliant", "02:00:00:00:10:01")
     assert told["psns"]["psn2"] == []
-    assert told["mnts"]["mnt1"][0]["state"] == "Started"
+    (monitored,) = told["mnts"]["mnt1"]["sessions"]
+    assert monitored["state"] == "Started"
+    assert [row["posture_status"] for row in told["mnts"]["mnt1"]["live_log"]][:1] == ["Pending"]
+    assert told["mnts"]["mnt1"]["accounting"][0]["acct_status_type"] == "Start"
     assert [port["summary"] for port in told["switches"]["switch1"]] == ["open", "closed"]
     assert told["endpoints"]["laptop1"]["latest_scan_at"] == "2026-01-05T08:00:03+00:00"
     assert told["facts"][0]["access"] == "open"
+
+
+async def test_a_session_of_mnt_is_found_by_what_is_known_of_it(api: Api, lab: Lab) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    (session,) = lab.mnts["mnt1"].directory
+    wanted = {"mac": "0200.0000.1001", "ip": session.address, "user": "alice", "session_id": session.session_id}
+    for key, value in wanted.items():
+        answer = await api.get("/mnt/sessions", params={key: value})
+        assert answer == (200, {"mnt": "mnt1", "session": session.snapshot()})
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "sentence"),
+    [
+        ("", 400, "ask by exactly one of mac, ip, user, session_id"),
+        ("?mac=020000001001&user=alice", 400, "ask by exactly one of mac, ip, user, session_id"),
+        ("?name=alice", 400, "ask by exactly one of mac, ip, user, session_id"),
+        ("?mac=laptop1", 400, "'laptop1' is not a MAC address"),
+        ("?ip=laptop1", 400, "'laptop1' is not an IP address"),
+        ("?user=mallory", 404, "mnt1 has no session with user 'mallory'"),
+    ],
+)
+async def test_a_look_up_that_finds_nothing_says_why(api: Api, query: str, status: int, sentence: str) -> None:
+    assert await api.get(f"/mnt/sessions{query}") == (status, {"error": sentence})
+
+
+async def test_a_lab_without_mnt_has_no_sessions_to_look_up(api: Api, lab: Lab) -> None:
+    lab.mnts.clear()
+    assert await api.get("/mnt/sessions?user=alice") == (404, {"error": "this lab has no monitoring node"})
+
+
+@pytest.mark.parametrize("octets", [b"GARBAGE\r\n\r\n", b"\x16\x03\x01\r\n", b"GET / HTTP/1.1\r\nX\x1b: a\r\n\r\n"])
+async def test_what_is_no_http_is_refused_with_a_record(
+    api: Api, lab: Lab, octets: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    website = lab.websites["web1"]
+    servers = {
+        "control-refused": api.url.removeprefix("http://").split(":"),
+        "page-refused": (website.address, website.ports["http"]),
+    }
+    for event, (host, port) in servers.items():
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(octets)
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+        (record,) = [record for record in lab.journal if record.event == event]
+        assert record.reason.startswith("not a whole HTTP request: ")
+        assert record.facts == {"remote": "127.0.0.1"}
+    assert capsys.readouterr().err == ""
 
 
 async def test_a_reset_begins_anew(api: Api) -> None:
@@ -127,7 +180,7 @@ async def test_a_reset_begins_anew(api: Api) -> None:
     assert (await api.post("/reset"))[0] == 200
     _, told = await api.get("/snapshot")
     assert told["psns"] == {"psn1": [], "psn2": []}
-    assert told["mnts"]["mnt1"] == []
+    assert told["mnts"]["mnt1"] == {"sessions": [], "live_log": [], "accounting": []}
     assert (await api.post("/endpoints/laptop1/plug"))[0] == 200
 
 
@@ -137,6 +190,7 @@ REFUSALS = [
     ("/ready", None, 405, "POST /ready: Method Not Allowed"),
     ("/clock/advance", "8h", 400, "the body must be JSON"),
     ("/clock/advance", '{"for": "8h"}', 400, 'the body must be like {"by": "..."}'),
+    ("/clock/advance", "[" * 20_000, 400, "the body must be JSON"),
     ("/clock/advance", "[]", 400, 'the body must be like {"by": "..."}'),
     (
         "/clock/advance",

@@ -40,6 +40,20 @@ async def test_what_contradicts_the_owner_is_named(lab: Lab) -> None:
     assert observe_endpoint(lab, "laptop1").differing == ("agent", "mnt")
 
 
+async def test_a_session_in_which_posture_plays_no_role_contradicts_nobody(lab: Lab) -> None:
+    await lab.get_endpoint("laptop1").plug()
+    await asyncio.sleep(10)
+    facts = observe_endpoint(lab, "laptop1")
+    session = lab.psns["psn1"].sessions.peek(facts.session_id)
+    monitored = next(iter(lab.mnts.values())).directory.find(facts.session_id)
+    assert session is not None
+    assert monitored is not None
+    session.posture_status = PostureStatus.UNKNOWN
+    monitored.posture_status = PostureStatus.NOT_APPLICABLE
+    assert observe_endpoint(lab, "laptop1").mnt_posture == "NotApplicable"
+    assert "mnt" not in observe_endpoint(lab, "laptop1").differing
+
+
 async def test_an_entry_without_authentication_has_no_status(lab: Lab) -> None:
     now = lab.clock.now()
     phantom = Session(session_id="0A", created_at=now, updated_at=now, mac="02:00:00:00:10:01")

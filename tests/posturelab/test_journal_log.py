@@ -28,6 +28,15 @@ def test_a_record_of_the_control_api_looks_the_same() -> None:
     assert "\x1b[36mpsn1" in live.getvalue()
 
 
+def test_what_a_peer_sent_neither_forges_a_line_nor_reaches_the_terminal() -> None:
+    stream = io.StringIO()
+    forged = "not a session of\n08:00:04.000  psn1       access-accept            \x1b[2J\x9b\u202e\u2028"
+    JournalLog(stream, {}, colour=False).write(RECORD._replace(reason=forged))
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert line.endswith(r"\x1b[2J\x9b\u202e\u2028")
+
+
 def test_a_reader_that_has_gone_does_not_disturb_the_lab() -> None:
     class Gone(io.StringIO):
         def write(self, _: str) -> int:

@@ -14,6 +14,7 @@ from nac.binding import AddressInUseError, bind_udp
 from nac.journal import VOLATILE_FACTS, JournalRecord
 from posturelab.expectation import Check
 from posturelab.lab import Lab
+from posturelab.report import describe_outcome
 from posturelab.runner import Outcome, run_story
 from posturelab.scenario import Step
 from posturelab.scenario_file import Story, load_stories, load_story
@@ -216,3 +217,19 @@ def test_a_mistake_of_the_lab_fails_the_story(tell: Teller, monkeypatch: pytest.
     outcome = tell("- note: a\n  at: 2s\n")
     assert not outcome.passed
     assert "ZeroDivisionError" in outcome.errors[0]
+    assert [record.reason for record in outcome.records if record.event == "mistake"] == list(outcome.errors)
+
+
+def test_a_story_that_stands_still_has_failed_and_is_told_so_far(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait_for_nothing(lab: Lab, _: object) -> None:
+        for node in lab.nodes.values():
+            await node.stop()
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("posturelab.runner.perform", wait_for_nothing)
+    outcome = tell("- note: a\n  at: 2s\n- note: b\n  do: {plug: laptop1}\n")
+    assert not outcome.passed
+    assert outcome.errors[-1].startswith("virtual time stands still: ")
+    assert [step.note for step in outcome.steps] == ["a"]
+    assert tell.listener.told[-1] == "end False"
+    assert describe_outcome(outcome)["verdict"] == "failed"

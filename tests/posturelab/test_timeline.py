@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from nac.journal import JournalRecord
 from posturelab.runner import run_story
 from posturelab.scenario_file import load_story
-from posturelab.timeline import Timeline
+from posturelab.timeline import Timeline, render_record
 
 STORY = """\
 name: Two facts
@@ -53,6 +55,12 @@ def test_steps_reasons_expectations_and_the_verdict_are_printed(tmp_path: Path, 
 
 def test_a_quiet_timeline_leaves_the_journal_out(tmp_path: Path, block: int) -> None:
     assert "endpoint-plugged" not in tell(tmp_path, block, quiet=True)
+
+
+def test_what_a_peer_sent_neither_forges_a_line_nor_reaches_the_terminal() -> None:
+    reason = "not a session of\n08:00:04.000 \x1b[2J"
+    record = JournalRecord(datetime(2026, 1, 5, 8, tzinfo=UTC), "psn1", "radius-drop", reason, {})
+    assert render_record(record, "").plain.endswith(r"not a session of\n08:00:04.000 \x1b[2J")
 
 
 def test_a_plain_terminal_can_show_it(tmp_path: Path, block: int) -> None:

@@ -144,7 +144,7 @@ FAULTS = {
     ),
     "over:\n  policy:\n    profiles:\n      Posture-Redirect: {redirect: {host: " + "a" * 120 + "}}\n": (
         "test.yaml:4: policy.profiles.Posture-Redirect.redirect: "
-        "the redirect URL makes an attribute of 285 octets, 247 is the most"
+        "the redirect URL is too long: attribute 1 of vendor 9: 312 octets exceed 247"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {filter_id: " + "a" * 260 + "}\n": (
         "test.yaml:4: policy.profiles.Full-Access: "
@@ -160,7 +160,37 @@ FAULTS = {
     ),
     "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {postur: Unknown}}\n": (
         "test.yaml:4: policy.rules[0].when.postur: unknown condition 'postur': use one of "
-        "posture, group, user, mac, method, nad, nad_group, psn, session:<key>, radius:<Name>"
+        "posture, group, user, mac, method, nad, nad_group, psn, session:id, session:state, session:nas_ip, "
+        "session:nas_port_id, session:device_ip, session:calling_station_id, session:acct_session_id, "
+        "session:profile, session:rule, session:agent_version, radius:<Name>"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, unless: {session:site: x}}\n": (
+        "session:agent_version, radius:<Name>"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Mesage: Welcome}}\n": (
+        "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Mesage: "
+        "no dictionary knows the attribute 'Reply-Mesage'"
+    ),
+    'over:\n  policy:\n    profiles:\n      Full-Access:\n        attributes: {Session-Timeout: ["60", soon]}\n': (
+        "test.yaml:5: policy.profiles.Full-Access.attributes.Session-Timeout: "
+        "Session-Timeout: 'soon' is no value of type integer"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Message: 7}}\n": (
+        "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Message: 7 is not a valid string"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Message-Authenticator: x}}\n": (
+        "test.yaml:4: policy.profiles.Full-Access.attributes.Message-Authenticator: "
+        "Message-Authenticator is not for profiles: the policy service node itself sets or encrypts it"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Tunnel-Password: x}}\n": (
+        "Tunnel-Password is not for profiles: the policy service node itself sets or encrypts it"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Message: " + "a" * 260 + "}}\n": (
+        "test.yaml:4: policy.profiles.Full-Access: "
+        "does not fit into an Access-Accept: attribute 18: 260 octets exceed 253"
+    ),
+    "over:\n  radius:\n    clients:\n      vpn: {network: 192.0.2.7/32, secret: x, coa_port: 0}\n": (
+        "test.yaml:4: radius.clients.vpn.coa_port: 0 is not greater than or equal to 1"
     ),
     "over:\n  posture:\n    policies:\n    - {name: A, requirements: [B]}\n": (
         "test.yaml:4: posture.policies[0].requirements[0]: no requirement is called 'B' "

@@ -36,6 +36,15 @@ async def test_a_host_name_is_not_taken_for_markup(lab: Lab, session: aiohttp.Cl
         assert "<b>" not in await response.text()
 
 
+@pytest.mark.parametrize("host", [b"a:b:c", b"127.0.0.1:99999999", b"xn--a", b"\xff\xfe", b"["])
+async def test_a_host_that_is_none_is_shown_all_the_same(lab: Lab, host: bytes) -> None:
+    site = lab.websites["web1"]
+    reader, writer = await asyncio.open_connection(site.address, site.ports["http"])
+    writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
 async def test_access_that_opens_reaches_it_through_the_switch(lab: Lab, session: aiohttp.ClientSession) -> None:
     endpoint = lab.get_endpoint("laptop1")
     proxy = lab.switches["switch1"].cable("GigabitEthernet1/0/1").proxy_url

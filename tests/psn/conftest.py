@@ -136,7 +136,9 @@ class Bench:
         self.config = make_config(collector, **changes)
         self.sessions = SessionCache(limit=self.config.session_limit, preference=self.config.preference)
         self.endpoints = EndpointStore()
-        self.sender = SyslogSender(host="psn1", address="127.0.0.1", targets=self.config.log_targets)
+        self.sender = SyslogSender(
+            host="psn1", address="127.0.0.1", targets=self.config.log_targets, observe=self.runtime.observe
+        )
         self.audit = Audit(config=self.config, runtime=self.runtime, sender=self.sender, dictionary=dictionary)
         identity = SessionIdentity(name="psn1", address="127.0.0.1", random=self.runtime.random)
         self.access = AccessService(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 
 from nac.posture import PostureStatus
-from psn.authorization import AuthorizationPolicy, UnknownConditionError
+from psn.authorization import SESSION_FIELDS, AuthorizationPolicy, UnknownConditionError
 from psn.config import DENY_ACCESS, PERMIT_ACCESS, AuthorizationProfile, AuthorizationRule, Condition, Redirect
-from psn.session import Session
+from psn.session import Session, SessionState
 from radius import attribute
 from radius.client_table import Client
 from radius.dictionary import Dictionary
@@ -38,7 +39,8 @@ KNOWN: dict[str, Any] = {
     "method": "PAP_ASCII",
     "groups": ("Employees", "Everyone"),
     "posture_status": PostureStatus.UNKNOWN,
-    "facts": {"site": "1"},
+    "profile": "Full-Access",
+    "state": SessionState.STARTED,
 }
 PHANTOM: dict[str, Any] = {}
 
@@ -72,7 +74,10 @@ def condition(word: str, *values: str, negated: bool = False) -> Condition:
         ("nad", "switch1", "switch2"),
         ("nad_group", "Vienna", "Graz"),
         ("psn", "psn1", "psn2"),
-        ("session:site", "1", "2"),
+        ("session:id", "A", "B"),
+        ("session:state", "Started", "Authenticated"),
+        ("session:profile", "Full-Access", "Quarantine"),
+        ("session:nas_ip", "", "127.0.3.1"),
         ("radius:NAS-Port-Id", "GigabitEthernet1/0/1", "GigabitEthernet1/0/2"),
         ("radius:cisco-avpair", "method=mab", "method=dot1x"),
     ],
@@ -92,7 +97,7 @@ def test_condition_holds_for_one_of_its_values_and_negated_for_none_of_them(
         assert (decision.rule == "rule") is holds
 
 
-@pytest.mark.parametrize("word", ["posture", "group", "session:site"])
+@pytest.mark.parametrize("word", ["posture", "group", "session:profile"])
 def test_phantom_matches_only_what_asks_for_nothing(dictionary: Dictionary, word: str) -> None:
     """Rule P10 of posture.md 2.1: no status, no groups, nothing else."""
     session = make_session(**PHANTOM)
@@ -157,7 +162,15 @@ def test_rule_that_redirects_for_posture_or_asks_for_unknown_lets_wait(
             assert decision.awaits_posture is awaits
 
 
-@pytest.mark.parametrize("word", ["postures", "session:", "radius:", "radius:No-Such-Attribute", "nas:x", ""])
+@pytest.mark.parametrize("field", SESSION_FIELDS.values())
+def test_every_session_word_reads_a_field(field: str) -> None:
+    assert field in {known.name for known in fields(Session)}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["postures", "session:", "session:site", "session:token", "radius:", "radius:No-Such-Attribute", "nas:x", ""],
+)
 def test_unknown_word_is_refused_and_the_known_ones_are_named(dictionary: Dictionary, word: str) -> None:
     with pytest.raises(UnknownConditionError, match="posture, group, user, mac, method, nad, nad_group, psn") as caught:
         make_policy(dictionary, make_rule(condition(word, "x")))

@@ -193,6 +193,76 @@ async def test_refused_coa_is_5417_with_the_cause(
     assert [entry.reason for entry in bench.list_events("coa-failed")] == [outcome.reason]
 
 
+@pytest.mark.parametrize(
+    ("command", "asked", "prepared"),
+    [
+        (CoaCommand.REAUTHENTICATE_LAST, "11204", "11220"),
+        (CoaCommand.REAUTHENTICATE_RERUN, "11204", "11220"),
+        (CoaCommand.BOUNCE_HOST_PORT, "11203", "11219"),
+        (CoaCommand.DISABLE_HOST_PORT, "11202", "11218"),
+        (CoaCommand.DISCONNECT, "11201", "11217"),
+    ],
+)
+async def test_steps_are_those_of_the_command(
+    bench: Bench, sender: CoaSender, nad: Nad, command: CoaCommand, asked: str, prepared: str
+) -> None:
+    """aaa-mnt.md 2.5."""
+    session = make_session(bench)
+    await sender.send(session, command, cause="test")
+    nad.script = nad.refuse(None)
+    await sender.send(session, command, cause="test")
+    ends = ("11221", "11222") if command is CoaCommand.DISCONNECT else ("11223", "11224")
+    expected = [[asked, prepared, "11100", "11101", end] for end in ends]
+    assert [record.all("Step") for record in bench.list_records()] == expected
+    session.device_ip = ""
+    await sender.send(session, command, cause="test")
+    assert [record.all("Step") for record in bench.list_records()] == [[asked, "11205"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "awaits", "words"),
+    [
+        (PostureStatus.UNKNOWN, True, ("Pending", "Pending")),
+        (PostureStatus.UNKNOWN, False, ("Unknown", "NotApplicable")),
+        (PostureStatus.COMPLIANT, True, ("Compliant", "NotApplicable")),
+        (None, False, ("", "")),
+    ],
+)
+async def test_record_says_of_posture_what_the_authentication_said(
+    bench: Bench, sender: CoaSender, status: PostureStatus | None, words: tuple[str, str], *, awaits: bool
+) -> None:
+    session = make_session(bench, posture_status=status, awaits_posture=awaits)
+    await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
+    (record,) = bench.list_records()
+    assert (record.first("PostureStatus"), record.first("PostureAssessmentStatus")) == words
+
+
+@pytest.mark.parametrize("fields", [{"coa_port": 0}, {"coa_port": 70_000}], ids=["no port", "no such port"])
+async def test_device_whose_port_cannot_be_asked_fails_with_a_reason(
+    bench: Bench, client: RadiusClient, fields: dict[str, int]
+) -> None:
+    switch = Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=SECRET, **fields)
+    sender = CoaSender(
+        runtime=bench.runtime,
+        client=client,
+        devices=ClientTable([switch]),
+        audit=bench.audit,
+        retransmission=Retransmission.every(timedelta(seconds=1), 0),
+    )
+    outcome = await sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
+    assert not outcome.acknowledged
+    assert "is outside 1..65535" in outcome.reason
+    assert [record.code for record in bench.list_records()] == [5417]
+
+
+async def test_session_of_a_device_without_a_dotted_address_fails_with_a_reason(
+    bench: Bench, sender: CoaSender, nad: Nad
+) -> None:
+    session = make_session(bench, nas_ip="")
+    outcome = await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
+    assert (outcome.acknowledged, nad.requests) == (False, [])
+
+
 async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:
     nad.script = lambda _: None
     outcome = await hasty_sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
@@ -201,7 +271,7 @@ async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, hast
     assert len(nad.requests) == 3
     assert len({(packet.identifier, packet.authenticator) for packet in nad.requests}) == 1
     (record,) = bench.list_records()
-    assert record.all("Step")[-2:] == ["11104", "11213"]
+    assert record.all("Step") == ["11204", "11220", "11100", "11104", "11213"]
 
 
 async def test_answer_with_another_secret_counts_as_none(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:

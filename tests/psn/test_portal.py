@@ -158,6 +158,24 @@ async def test_a_malformed_body_is_refused(house: House, client: aiohttp.ClientS
         assert "it is not UTF-8 text" in await response.text()
 
 
+async def test_what_is_no_http_is_refused_with_a_record(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    tls = {"ssl": house.client_tls, "server_hostname": "127.0.0.1"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.portal.ports["portal"], **tls)  # type: ignore[arg-type]
+    writer.write(b"GARBAGE\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    (record,) = house.journal
+    assert (record.event, record.facts) == ("portal-refused", {"remote": "127.0.0.1"})
+    assert record.reason.startswith("not a whole HTTP request: ")
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_body_that_cannot_be_unpacked_is_refused(house: House, client: aiohttp.ClientSession) -> None:
+    announced = {"Content-Encoding": "gzip"}
+    async with client.post(house.url("/auth/status"), data=b"abcd", headers=announced) as response:
+        assert (response.status, await response.text()) == (400, "the body is not as its headers announce\n")
+
+
 async def test_strangers_do_not_disturb_the_portal(house: House, client: aiohttp.ClientSession) -> None:
     chance = random.Random(7)
     for _ in range(20):

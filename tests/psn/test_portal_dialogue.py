@@ -47,10 +47,11 @@ class StandingClock:
 class Portal:
     """A dialogue with one session in its cache."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, policy: PostureSettings = SETTINGS, **changes: Any) -> None:
         self.journal = Journal(StandingClock())
         self.sessions = SessionCache()
         self.results: list[PostureResult] = []
+        self.unprovisioned: list[tuple[str, str]] = []
         self.session = Session(
             **{
                 "session_id": "A1",
@@ -69,8 +70,9 @@ class Portal:
             PortalServer(fqdn="psn1.lab.test", port=8443),
             Runtime(node="psn1", clock=StandingClock(), random=random.Random(1), journal=self.journal),
             sessions=self.sessions,
-            settings=SETTINGS,
+            settings=policy,
             on_result=self.results.append,
+            on_unprovisioned=lambda session, system: self.unprovisioned.append((session.session_id, system)),
         )
 
     def gateway(self, query: str, user_agent: str = AGENT) -> PortalAnswer:
@@ -104,6 +106,17 @@ def report(outcome: Outcome, **changes: Any) -> str:
     result = RequirementResult(requirement="Antivirus", outcome=outcome, checks=(("AV-Installed", outcome),))
     fields = {"session_id": "A1", "os": "Windows", "agent_version": "5.1.0.0", "user_name": "alice", **changes}
     return encode_posture_report(PostureReport(**fields, results=(result,)))
+
+
+def test_an_agent_that_gets_no_configuration_is_told_of() -> None:
+    portal = Portal(PostureSettings(provisioning=()))
+    portal.gateway(f"sessionId=A1&token={TOKEN}", BROWSER)
+    assert portal.unprovisioned == []
+    assert "X-ISE-AC_CONFIG_URL" not in portal.gateway(f"sessionId=A1&token={TOKEN}").headers
+    assert portal.unprovisioned == [("A1", "WINDOWS 10.0.19045")]
+    provided = Portal()
+    provided.gateway(f"sessionId=A1&token={TOKEN}")
+    assert provided.unprovisioned == []
 
 
 def test_a_redirected_agent_gets_the_headers_of_its_session() -> None:

@@ -126,6 +126,24 @@ def test_no_lease_begins_where_it_is_off_or_the_endpoint_failed(
     assert result.expiry is None
 
 
+def test_default_status_that_nobody_assessed_begins_no_lease(bench: Bench) -> None:
+    """posture.md 6.3: the lease counts from a success."""
+    result = Result(bench, lease_days=1)
+    result.apply(COMPLIANT, agent_version="")
+    assert result.expiry is None
+
+
+def test_missing_provisioning_is_told_to_mnt_once_for_each_session(bench: Bench) -> None:
+    result = Result(bench)
+    for _ in range(2):
+        result.outcome.note_unprovisioned(result.session, "macOS 15.1")
+    (record,) = bench.list_records()
+    assert (record.code, record.first("SessionId")) == (87501, SESSION_ID)
+    assert record.first("FailureReason") == "no client provisioning rule selects an agent configuration for macOS 15.1"
+    assert record.first("OperatingSystem") == "macOS 15.1"
+    assert len(bench.list_events("provisioning-failed")) == 1
+
+
 def test_session_without_a_mac_has_no_lease(bench: Bench) -> None:
     result = Result(bench, lease_days=1)
     bench.sessions.set_mac(result.session, "")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nac.journal import Fact
 from nac.syslog import parse_segment, render_attributes
 from nac.syslog_catalogue import AUTHENTICATION_SUCCEEDED
 from psn.config import LogTarget
-from psn.syslog_sender import SyslogSender
+from psn.syslog_sender import RECOVERY_TIME, SyslogSender
+from radius.observer import Observer
 
 if TYPE_CHECKING:
     from tests.psn.conftest import Collector
@@ -29,8 +31,14 @@ def senders() -> Iterator[list[SyslogSender]]:
         sender.close()
 
 
-def open_sender(senders: list[SyslogSender], *targets: LogTarget, address: str = "127.0.0.1") -> SyslogSender:
-    senders.append(SyslogSender(host="psn1", address=address, targets=targets))
+def ignore(event: str, reason: str, facts: Mapping[str, Fact]) -> None:
+    """Observe nothing."""
+
+
+def open_sender(
+    senders: list[SyslogSender], *targets: LogTarget, address: str = "127.0.0.1", observe: Observer = ignore
+) -> SyslogSender:
+    senders.append(SyslogSender(host="psn1", address=address, targets=targets, observe=observe))
     return senders[-1]
 
 
@@ -50,7 +58,6 @@ def test_record_arrives_at_every_target_cut_as_it_asks(senders: list[SyslogSende
     assert totals[0] == 1
     assert totals[1:] == [len(totals) - 1] * (len(totals) - 1)
     assert all(len(data) <= 400 for data in datagrams[1:])
-    assert (sender.sent, sender.dropped) == (len(datagrams), 0)
 
 
 def test_record_keeps_its_content(senders: list[SyslogSender], collector: Collector) -> None:
@@ -73,22 +80,42 @@ def test_records_come_from_the_address_of_the_node(senders: list[SyslogSender], 
     assert source[0] == "127.0.1.1"
 
 
-def test_target_that_is_not_there_is_counted_and_disturbs_no_other(
+def test_target_that_is_not_there_is_news_once_and_disturbs_no_other(
     senders: list[SyslogSender], collector: Collector
 ) -> None:
+    """Every second datagram towards a closed port meets the ICMP error of the one before, and that is no recovery."""
+    events: list[tuple[str, str, Mapping[str, Fact]]] = []
     gone = LogTarget(name="gone", host="127.0.0.1", port=find_free_port())
-    sender = open_sender(senders, gone, collector.make_target())
+    sender = open_sender(senders, gone, collector.make_target(), observe=lambda *event: events.append(event))
+    for number in range(6):
+        sender.send(AUTHENTICATION_SUCCEEDED, NOW + number * RECOVERY_TIME, "a=b, ")
+    assert len(collector.list_records()) == 6
+    ((event, reason, facts),) = events
+    assert (event, reason) == ("log-target-lost", "records for gone are being lost: Connection refused")
+    assert facts == {"target": "gone", "address": "127.0.0.1", "port": gone.port}
+
+
+def test_target_that_comes_back_is_news_after_a_while(senders: list[SyslogSender], collector: Collector) -> None:
+    events: list[tuple[str, str]] = []
+    gone = LogTarget(name="gone", host="127.0.0.1", port=find_free_port())
+    sender = open_sender(
+        senders, collector.make_target(), gone, observe=lambda event, reason, _: events.append((event, reason))
+    )
     for _ in range(4):
         sender.send(AUTHENTICATION_SUCCEEDED, NOW, "a=b, ")
-    assert len(collector.list_records()) == 4
-    assert sender.dropped >= 1
-    assert sender.sent + sender.dropped == 8
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
+        back.bind((gone.host, gone.port))
+        for seconds in (9, 9, 9):
+            sender.send(AUTHENTICATION_SUCCEEDED, NOW + timedelta(seconds=seconds), "a=b, ")
+        assert [event for event, _ in events] == ["log-target-lost"]
+        for _ in range(3):
+            sender.send(AUTHENTICATION_SUCCEEDED, NOW + RECOVERY_TIME, "a=b, ")
+    assert events[1:] == [("log-target-back", "records for gone can be sent again; 2 datagrams were lost")]
 
 
-def test_without_targets_nothing_is_sent(senders: list[SyslogSender]) -> None:
-    sender = open_sender(senders)
-    sender.send(AUTHENTICATION_SUCCEEDED, NOW, "a=b, ")
-    assert (sender.sent, sender.dropped) == (0, 0)
+def test_without_targets_nothing_is_sent(senders: list[SyslogSender], collector: Collector) -> None:
+    open_sender(senders).send(AUTHENTICATION_SUCCEEDED, NOW, "a=b, ")
+    assert collector.list_datagrams() == []
 
 
 def test_closed_sender_sends_no_more_and_may_be_closed_again(senders: list[SyslogSender], collector: Collector) -> None:
@@ -111,4 +138,4 @@ def test_sender_that_cannot_open_a_target_leaves_no_socket_open(
 ) -> None:
     """A socket left behind would raise a ResourceWarning, which is an error here."""
     with pytest.raises(error):
-        SyslogSender(host="psn1", address="127.0.0.1", targets=[collector.make_target(), second])
+        SyslogSender(host="psn1", address="127.0.0.1", targets=[collector.make_target(), second], observe=ignore)

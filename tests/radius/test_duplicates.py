@@ -130,6 +130,20 @@ def test_reply_is_gone_after_thirty_seconds_also_where_nothing_was_asked_for_mos
     assert cache.find(KEY, FIRST, 45.1) is Standing.NEW
 
 
+def test_a_longer_lifetime_is_kept_for_half_of_itself_at_least_and_ends() -> None:
+    """RFC 5176 section 2.3: as long as the request is current, its answer must be remembered."""
+    cache = DuplicateCache(lifetime=1200.0)
+    cache.find(KEY, FIRST, 599.0)
+    cache.store(KEY, FIRST, b"reply")
+    other: Key = (("127.0.3.9", 1), 0)
+    standings = []
+    for now in (620.0, 900.0, 1198.9, 1199.1, 1799.0, 1799.1):
+        cache.find(other, SECOND, now)
+        standings.append(cache.find(KEY, FIRST, now))
+    assert standings[:3] == [b"reply"] * 3
+    assert standings[-1] is Standing.NEW
+
+
 def test_memory_is_bounded_and_the_newest_are_kept() -> None:
     cache = make_cache(limit=100)
     for number in range(1000):

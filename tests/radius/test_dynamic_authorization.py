@@ -41,8 +41,8 @@ def test_request_within_the_window_goes_on_to_policy(offset: timedelta) -> None:
 
 
 def test_event_timestamp_is_optional_but_must_be_readable() -> None:
-    assert not is_stale(packet_of(Code.COA_ACK, []), NOW)
-    assert is_stale(packet_of(Code.COA_ACK, [(attribute.EVENT_TIMESTAMP, b"soon")]), NOW)
+    assert not is_stale(packet_of(Code.COA_REQUEST, []), NOW)
+    assert is_stale(packet_of(Code.COA_REQUEST, [(attribute.EVENT_TIMESTAMP, b"soon")]), NOW)
 
 
 def test_disconnect_may_hold_identification_and_a_few_others() -> None:

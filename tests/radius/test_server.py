@@ -232,6 +232,39 @@ async def test_mistake_of_ours_is_raised_to_the_loop_and_the_next_request_is_ser
     assert [type(error) for error in raised] == [ZeroDivisionError]
 
 
+@pytest.mark.parametrize("ending", ["raises", "is cancelled"])
+async def test_coroutine_that_breaks_off_lets_the_request_be_handled_again(open_desk: OpenDesk, ending: str) -> None:
+    handler = Pending()
+    desk = open_desk({Code.ACCESS_REQUEST: handler})
+    raised: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+    device = desk.add_device()
+    device.send(request())
+    await desk.settle()
+    if ending == "raises":
+        handler.answers[0].set_exception(ZeroDivisionError())
+    else:
+        handler.answers[0].cancel()
+    await desk.settle()
+    assert [type(error) for error in raised] == [ZeroDivisionError] * (ending == "raises")
+    assert desk.server.in_flight == 0
+    device.send(request())
+    await desk.settle()
+    handler.answers[1].set_result(ACCEPT)
+    check_reply(await device.receive(), request())
+
+
+async def test_stop_right_after_a_request_leaves_no_coroutine_behind(open_desk: OpenDesk) -> None:
+    """Warnings are errors here, so one that was never awaited would fail the test."""
+    desk = open_desk({Code.ACCESS_REQUEST: Pending()})
+    device = desk.add_device()
+    device.send(request())
+    desk.server._listeners[0].drain()
+    assert desk.server.in_flight == 1
+    await desk.server.stop()
+    assert (desk.server.in_flight, desk.drops) == (0, {})
+
+
 async def test_stop_ends_work_in_progress_and_frees_the_port_also_when_called_twice(open_desk: OpenDesk) -> None:
     desk: Desk = open_desk({Code.ACCESS_REQUEST: Pending()})
     device = desk.add_device()

@@ -1,0 +1,90 @@
+"""What a PSN's sessions become in the shared directory, and which of them do not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ldd.bus import EmbeddedBus
+from ldd.directory import RadiusSessionDirectory
+from ldd.publisher import Owner, SessionPublisher
+from ldd.record import RecordState
+from nac.posture import PostureStatus
+from psn.session import Session, SessionState
+from psn.session_directory_feed import SessionDirectoryFeed
+from psn.session_events import SessionEvent
+
+if TYPE_CHECKING:
+    from tests.psn.conftest import Bench
+
+NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def rsd() -> RadiusSessionDirectory:
+    return RadiusSessionDirectory()
+
+
+@pytest.fixture
+def feed(bench: Bench, rsd: RadiusSessionDirectory) -> SessionDirectoryFeed:
+    owner = Owner(name="psn1", address="127.0.0.1", fqdn="psn1.lab.test")
+    return SessionDirectoryFeed(SessionPublisher(owner, bench.runtime, directory=rsd, bus=EmbeddedBus()))
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session(
+        session_id="7F000301000000010000ABCD",
+        created_at=NOW,
+        updated_at=NOW,
+        mac="02:00:00:00:10:01",
+        calling_station_id="02-00-00-00-10-01",
+        nas_ip="127.0.3.1",
+        posture_status=PostureStatus.UNKNOWN,
+    )
+
+
+def test_a_session_is_shared_with_what_the_directory_knows_of_sessions(
+    feed: SessionDirectoryFeed, rsd: RadiusSessionDirectory, session: Session
+) -> None:
+    feed.on_session(session, SessionEvent.AUTHENTICATED)
+    (record,) = rsd.list_sessions()
+    assert (record.session_id, record.mac, record.calling_station_id, record.nas_ip) == (
+        "7F000301000000010000ABCD",
+        "02:00:00:00:10:01",
+        "02-00-00-00-10-01",
+        "127.0.3.1",
+    )
+    assert (record.state, record.posture_status) == (RecordState.AUTHENTICATED, PostureStatus.UNKNOWN)
+
+
+def test_accounting_posture_and_stop_follow(
+    feed: SessionDirectoryFeed, rsd: RadiusSessionDirectory, session: Session
+) -> None:
+    feed.on_session(session, SessionEvent.AUTHENTICATED)
+    session.state, session.addresses, session.acct_session_id = SessionState.STARTED, ("127.0.10.1",), "00000001"
+    feed.on_session(session, SessionEvent.ACCOUNTED)
+    session.posture_status = PostureStatus.COMPLIANT
+    feed.on_session(session, SessionEvent.ASSESSED)
+    (record,) = rsd.list_sessions()
+    assert (record.state, record.addresses, record.acct_session_id) == (
+        RecordState.STARTED,
+        ("127.0.10.1",),
+        "00000001",
+    )
+    assert (record.posture_status, record.version) == (PostureStatus.COMPLIANT, 3)
+    feed.on_session(session, SessionEvent.STOPPED)
+    assert rsd.list_sessions() == []
+
+
+def test_an_entry_from_accounting_alone_is_not_shared(
+    feed: SessionDirectoryFeed, rsd: RadiusSessionDirectory, session: Session
+) -> None:
+    """Even where this node owned the session once and has since lost its entry."""
+    feed.on_session(session, SessionEvent.AUTHENTICATED)
+    poor = Session(session_id=session.session_id, created_at=NOW, updated_at=NOW, state=SessionState.STARTED)
+    feed.on_session(poor, SessionEvent.ACCOUNTED)
+    (record,) = rsd.list_sessions()
+    assert (record.mac, record.version) == (session.mac, 1)
