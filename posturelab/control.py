@@ -28,6 +28,7 @@ from nac.identity import parse_mac
 from posturelab.clock import LabLoop
 from posturelab.duration import parse_duration
 from posturelab.facts import observe_all
+from posturelab.foreign_sessions import observe_foreign
 from posturelab.journal_json import describe_record
 from posturelab.lab import Lab, UnknownNodeError
 from posturelab.mistake import LAB
@@ -131,7 +132,8 @@ async def _show_nodes(request: web.Request) -> web.Response:
 
 
 async def _show_sessions(request: web.Request) -> web.Response:
-    return web.json_response({"sessions": [asdict(facts) for facts in observe_all(request.app[_LAB])]})
+    lab = request.app[_LAB]
+    return web.json_response({"sessions": [asdict(facts) for facts in (*observe_all(lab), *observe_foreign(lab))]})
 
 
 async def _show_monitored(request: web.Request) -> web.Response:

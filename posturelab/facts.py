@@ -16,6 +16,7 @@ from nad_emulator.access_port import AccessView
 from posturelab.lab import Lab
 from posturelab.topology_endpoint import EndpointNode
 from psn.node import PolicyServiceNode
+from psn.session import Session
 
 NO_SESSION = "no session"
 NO_STATUS = "no status"
@@ -97,7 +98,7 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
 
 
 def observe_all(lab: Lab) -> list[EndpointFacts]:
-    """Observe every endpoint, as declared."""
+    """Observe every endpoint of the lab, as declared."""
     return [observe_endpoint(lab, name) for name in lab.endpoints]
 
 
@@ -112,6 +113,11 @@ def _find_status(psn: PolicyServiceNode, mac: str, access: AccessView) -> str:
     """Find the posture status that a node holds: of the present session, else of the endpoint's latest entry."""
     entries = psn.sessions.list_by_mac(mac)
     session = psn.sessions.peek(access.session_id) or max(entries, key=lambda entry: entry.updated_at, default=None)
+    return find_status(session)
+
+
+def find_status(session: Session | None) -> str:
+    """Find the word for what a session cache entry holds of posture."""
     if session is None:
         return NO_SESSION
     return session.posture_status.value if session.posture_status else NO_STATUS

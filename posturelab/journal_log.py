@@ -1,4 +1,4 @@
-"""The journal as a log for people: one line a record, the node coloured by its kind where the terminal has colours."""
+"""The journal as a log for people: a line for each record, the date where it changes, nodes coloured by their kind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from posturelab.journal_line import KIND_COLOURS, render_line
 
 _NODE_WIDTH = 10
 _EVENT_WIDTH = 24
+_SUBJECTS = ("mac", "user", "user_name", "address", "remote")
+"""Facts that say whom a record is about, the best first; an endpoint's own records need none."""
 _POLL_INTERVAL = 0.5
 """Seconds between two looks at a running lab's journal."""
 
@@ -26,6 +28,8 @@ class JournalLog:
     def __init__(self, stream: TextIO, kinds: Mapping[str, str], *, colour: bool) -> None:
         """Take the kind of every node by name."""
         self._stream = stream
+        self._date = ""
+        self._endpoints = frozenset(name for name, kind in kinds.items() if kind == "endpoint")
         self._heads = {
             name: f"\x1b[{30 + KIND_COLOURS[kind]}m{name:<{_NODE_WIDTH}}\x1b[0m" if colour else f"{name:<{_NODE_WIDTH}}"
             for name, kind in kinds.items()
@@ -33,19 +37,25 @@ class JournalLog:
 
     def write(self, record: JournalRecord) -> None:
         """Write one record."""
-        self._write(record.at, record.node, record.event, record.reason)
+        self._write(record.at, record.node, record.event, record.reason, record.facts)
 
     def write_described(self, record: Mapping[str, Any]) -> None:
         """Write one record as the control API describes it."""
         at = datetime.fromisoformat(record["at"])
-        self._write(at, record["node"], record["event"], record["reason"])
+        self._write(at, record["node"], record["event"], record["reason"], record["facts"])
 
-    def _write(self, at: datetime, node: str, event: str, reason: str) -> None:
-        clock = at.isoformat(sep=" ", timespec="milliseconds")[11:23]
+    def _write(self, at: datetime, node: str, event: str, reason: str, facts: Mapping[str, Any]) -> None:
+        date, clock = at.isoformat(sep=" ", timespec="milliseconds")[:23].split(" ")
         head = self._heads.get(node, f"{node:<{_NODE_WIDTH}}")
+        subject = (
+            next((facts[name] for name in _SUBJECTS if facts.get(name)), "") if node not in self._endpoints else ""
+        )
+        line = render_line(f"{reason}  [{subject}]" if subject else reason)
+        day = "" if date == self._date else f"{date}\n"
+        self._date = date
         # the reader of a pipe may be gone, which is no reason to disturb the node that writes
         with suppress(OSError):
-            self._stream.write(f"{clock}  {head} {event:<{_EVENT_WIDTH}} {render_line(reason)}\n")
+            self._stream.write(f"{day}{clock}  {head} {event:<{_EVENT_WIDTH}} {line}\n")
             self._stream.flush()
 
 

@@ -29,7 +29,7 @@ _JOURNAL_LIMIT = 10_000
 
 
 def run_node(lab_file: LabFile, name: str, *, state_dir: Path, ready_file: Path | None, quiet: bool) -> bool:
-    """Run one node until SIGINT or SIGTERM; a quiet one does not print its journal.
+    """Run one node until SIGINT, SIGTERM or SIGHUP; a quiet one does not print its journal.
 
     False where a mistake of the lab has ended it. Raises `InputError` where the topology has no such node or its
     address or ports cannot be had, `OSError` where a file cannot be written.
@@ -44,16 +44,13 @@ def run_node(lab_file: LabFile, name: str, *, state_dir: Path, ready_file: Path 
             watch = runner.run(_run(lab_file, name, state_dir, ready_file, quiet=quiet))
     except AddressInUseError as error:
         raise lab_file.explain(error) from None
-    finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
     return not watch.mistakes
 
 
 async def _run(lab_file: LabFile, name: str, state_dir: Path, ready_file: Path | None, *, quiet: bool) -> MistakeWatch:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     authority = Authority(state_dir, valid_at=[datetime.now(UTC)])
     journal = Journal(SystemClock(), limit=_JOURNAL_LIMIT)
@@ -69,6 +66,8 @@ async def _run(lab_file: LabFile, name: str, state_dir: Path, ready_file: Path |
         if not quiet:
             journal.listen(JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).write)
         await ended.wait()
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
     finally:
         await node.stop()
     print(f"{name} stopped")

@@ -23,7 +23,7 @@ def print_sessions(console: Console, sessions: Sequence[dict[str, Any]]) -> None
     for facts in sessions:
         table.add_row(*_render_row(facts, sign=_choose_sign(console))[:count])
     console.print(table)
-    differing = [facts["endpoint"] for facts in sessions if facts["differing"]]
+    differing = [facts["endpoint"] or _render_name(facts) for facts in sessions if facts["differing"]]
     if differing:
         sentence = f"{_choose_sign(console)} differs from what the owner of the session holds: {', '.join(differing)}"
         console.print(sentence, style="red", highlight=False)
@@ -31,6 +31,12 @@ def print_sessions(console: Console, sessions: Sequence[dict[str, Any]]) -> None
 
 def _choose_sign(console: Console) -> str:
     return "≠" if console.encoding.startswith("utf") else "!"
+
+
+def _render_name(facts: dict[str, Any]) -> str:
+    """Render whose session it is; one that is not of the lab's own endpoints is known by its MAC or user alone."""
+    name = facts["endpoint"] or facts["mac"]
+    return " ".join(part for part in (name, f"({facts['user']})" if facts["user"] else "") if part)
 
 
 def _render_row(facts: dict[str, Any], *, sign: str) -> list[Text]:
@@ -42,7 +48,7 @@ def _render_row(facts: dict[str, Any], *, sign: str) -> list[Text]:
         return Text(f"{sign} {text}", style="bold red") if name in facts["differing"] else Text(text)
 
     return [
-        Text(f"{facts['endpoint']} ({facts['user']})" if facts["user"] else facts["endpoint"]),
+        Text(_render_name(facts)),
         mark("agent", facts["agent"]),
         Text(held) + Text(others, style="yellow"),
         mark("mnt", shown),

@@ -22,14 +22,12 @@ from posturelab.ready import print_ready, write_ready_file
 
 
 def run_up(lab_file: LabFile, *, state_dir: Path, ready_file: Path | None, quiet: bool) -> bool:
-    """Run a lab until SIGINT or SIGTERM; a quiet one does not print its journal.
+    """Run a lab until SIGINT, SIGTERM or SIGHUP; a quiet one does not print its journal.
 
     False where a mistake of the lab has ended it. Raises `InputError` where an address or port cannot be had,
     `OSError` where a file cannot be written.
     """
     lab_file.check_addresses()
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
     try:
         with asyncio.Runner(loop_factory=LabLoop) as runner:
             watch = runner.run(_run(lab_file, state_dir, ready_file, quiet=quiet))
@@ -41,7 +39,7 @@ def run_up(lab_file: LabFile, *, state_dir: Path, ready_file: Path | None, quiet
 async def _run(lab_file: LabFile, state_dir: Path, ready_file: Path | None, *, quiet: bool) -> MistakeWatch:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     console = Console()
     async with AsyncExitStack() as stack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from nac.journal import JournalRecord
 from posturelab.journal_json import describe_record
@@ -17,7 +17,21 @@ RECORD = JournalRecord(
 def test_a_record_is_one_line() -> None:
     stream = io.StringIO()
     JournalLog(stream, {"psn1": "psn"}, colour=False).write(RECORD)
-    assert stream.getvalue() == "08:00:03.250  psn1       access-accept            rule 'A' gives B\n"
+    assert stream.getvalue() == "2026-01-05\n08:00:03.250  psn1       access-accept            rule 'A' gives B\n"
+
+
+def test_the_date_stands_where_it_changes_and_a_line_says_whom_it_is_about() -> None:
+    stream = io.StringIO()
+    log = JournalLog(stream, {"psn1": "psn", "laptop1": "endpoint"}, colour=False)
+    about = RECORD._replace(facts={"user": "alice", "mac": "02:00:00:00:10:01"})
+    log.write(about)
+    log.write(about._replace(node="laptop1"))
+    log.write(about._replace(at=about.at + timedelta(days=5), facts={"user": "alice"}))
+    first, psn1, laptop1, second, later = stream.getvalue().splitlines()
+    assert (first, second) == ("2026-01-05", "2026-01-10")
+    assert psn1.endswith("rule 'A' gives B  [02:00:00:00:10:01]")
+    assert laptop1.endswith("rule 'A' gives B")
+    assert later.endswith("rule 'A' gives B  [alice]")
 
 
 def test_a_record_of_the_control_api_looks_the_same() -> None:
@@ -32,7 +46,7 @@ def test_what_a_peer_sent_neither_forges_a_line_nor_reaches_the_terminal() -> No
     stream = io.StringIO()
     forged = "not a session of\n08:00:04.000  psn1       access-accept            \x1b[2J\x9b\u202e\u2028"
     JournalLog(stream, {}, colour=False).write(RECORD._replace(reason=forged))
-    (line,) = stream.getvalue().splitlines()
+    _, line = stream.getvalue().splitlines()
     assert line.isprintable()
     assert line.endswith(r"\x1b[2J\x9b\u202e\u2028")
 
