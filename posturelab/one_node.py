@@ -7,6 +7,7 @@ import gc
 import random
 import signal
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,20 +57,18 @@ async def _run(lab_file: LabFile, name: str, state_dir: Path, ready_file: Path |
     journal = Journal(SystemClock(), limit=_JOURNAL_LIMIT)
     watch = end_on_mistake(journal, ended)
     node = _make(lab_file, name, authority, journal)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(node.stop)
         await node.start()
         described = {name: {"kind": node.kind, "address": node.address, "ports": dict(node.ports)}}
         if ready_file is not None:
+            stack.callback(ready_file.unlink, missing_ok=True)
             write_ready_file(ready_file, control="", ca_certificate=authority.certificate_path, nodes=described)
         _calm_collector()
         print(f"{name} ready: {node.kind} on {node.address}, {render_ports(node.ports)}", flush=True)
         if not quiet:
             journal.listen(JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).write)
         await ended.wait()
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
-    finally:
-        await node.stop()
     print(f"{name} stopped")
     return watch
 
