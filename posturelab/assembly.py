@@ -13,12 +13,11 @@ from posturelab.authority import Authority
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode, EndpointSettings
 from posturelab.topology_nodes import MntNode, MntSettings, PsnNode, PsnSettings, SwitchNode, SwitchSettings
+from posturelab.topology_values import WILDCARD_CLIENT
 from posturelab.website import WebsiteConfig
 from psn.config import KnownEndpoint, LogTarget, PsnConfig, PsnPorts
 from radius.client_table import Client
 from radius.secret import Secret
-
-WILDCARD_CLIENT = "wildcard"
 
 
 def build_mnt_config(topology: Topology, name: str) -> MntConfig:

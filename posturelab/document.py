@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +17,21 @@ from posturelab.input_error import Fault, InputError, Location, Mark, shorten, s
 from posturelab.yaml_reading import parse_yaml, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+_TEXT = "text"
+_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "string_type": _TEXT,
+        "bool_type": "true or false",
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "list_type": "a list",
+        "tuple_type": "a list",
+        "dict_type": "a mapping of keys to values",
+        "model_type": "a mapping of keys to values",
+    }
+)
+"""What pydantic's errors of type ask for, in the words of this lab."""
 
 
 class Entry(BaseModel):
@@ -62,7 +78,7 @@ class Document:
         location = self._locate(details["loc"])
         if details["type"] == "missing":
             location = (*location, details["loc"][-1])
-        text = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        text = details["msg"].removeprefix("Value error, ")
         match details["type"]:
             case "missing":
                 text = "this key is required"
@@ -80,10 +96,8 @@ class Document:
                 text = f"{shorten(details['input'])} does not match {details['ctx']['pattern']}"
             case "value_error":
                 pass
-            case _ if text != details["msg"]:
-                text = f"{shorten(details['input'])} is not {text}"
-            case _:
-                text = f"{shorten(details['input'])}: {text}"
+            case kind:
+                text = _compare(details["input"], _TYPES.get(kind, text))
         return self.fault(location, text)
 
     def _unwrap(self, location: Location) -> Location:
@@ -101,6 +115,22 @@ class Document:
             if (*location, step) in self.marks:
                 location = (*location, step)
         return location
+
+
+def _compare(given: object, wanted: str) -> str:
+    """Say that a value is not the wanted one, or what pydantic says of it, and what helps where that is known."""
+    known = wanted.removeprefix("Input should be ")
+    if known == wanted and wanted not in _TYPES.values():
+        return f"{_spell_value(given)}: {wanted}"
+    if given is None:
+        return f"nothing stands here; write {known}"
+    text = f"{_spell_value(given)} is not {known}"
+    return f"{text}; put it in quotes" if wanted == _TEXT and isinstance(given, bool | int | float) else text
+
+
+def _spell_value(value: object) -> str:
+    """Spell a value as it stands in YAML where Python writes it otherwise."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else shorten(value)
 
 
 def _is_echo(details: ErrorDetails) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby, islice
 from typing import NamedTuple
 
 MAXIMUM_FAULTS = 20
@@ -38,7 +39,8 @@ class InputError(ValueError):
     def __init__(self, *faults: Fault) -> None:
         """Keep the faults in the order of their lines."""
         self.faults = sorted(faults)
-        super().__init__("\n".join(map(str, self.faults[:MAXIMUM_FAULTS])))
+        files = groupby(self.faults, key=lambda fault: fault.mark.file)
+        super().__init__("\n".join(str(fault) for _, faults in files for fault in islice(faults, MAXIMUM_FAULTS)))
 
 
 def spell(location: Location) -> str:

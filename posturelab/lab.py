@@ -20,6 +20,7 @@ from nac.clock import Clock
 from nac.journal import Journal
 from posturelab.authority import Authority
 from posturelab.clock import LabClock
+from posturelab.mistake import LAB
 from posturelab.node_maker import NodeMaker, RunningNode
 from posturelab.port_assignment import assign_ports
 from posturelab.topology import Topology
@@ -51,6 +52,7 @@ class Lab:
         self.journal = Journal(self.clock)
         self.authority = Authority(state_dir, valid_at=(datetime.now(UTC), self.clock.now()))
         self._running = AsyncExitStack()
+        self._awake: set[str] = set()
         self._compose()
 
     async def __aenter__(self) -> Self:
@@ -62,6 +64,7 @@ class Lab:
                 stack.push_async_callback(node.stop)
                 await node.start()
             self._running = stack.pop_all()
+        self._awake = set(self.nodes)
         return self
 
     async def __aexit__(
@@ -76,6 +79,29 @@ class Lab:
         self.journal.clear()
         self._compose()
         await self.__aenter__()
+
+    async def start_node(self, name: str) -> None:
+        """Start a node; one that runs is left alone. Raises `UnknownNodeError`, or what its start raises."""
+        node = self.get_node(name)
+        if name in self._awake:
+            self._note(node, "node-unchanged", f"{name} runs already, and is not started again")
+            return
+        await node.start()
+        self._awake.add(name)
+        self._note(node, "node-started", f"{name} was started")
+
+    async def stop_node(self, name: str) -> None:
+        """Stop a node; one that does not run is left alone. Raises `UnknownNodeError`."""
+        node = self.get_node(name)
+        if name not in self._awake:
+            self._note(node, "node-unchanged", f"{name} does not run, and is not stopped again")
+            return
+        self._awake.remove(name)
+        await node.stop()
+        self._note(node, "node-stopped", f"{name} was stopped, and nobody was told")
+
+    def _note(self, node: RunningNode, event: str, reason: str) -> None:
+        self.journal.write(LAB, event, reason, {"name": node.name, "kind": node.kind})
 
     def get_node(self, name: str) -> RunningNode:
         """Get a node; raises `UnknownNodeError`."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from nac.binding import AddressInUseError
 from nac.journal import JournalRecord
-from posturelab.action import ImpossibleActionError, perform
+from posturelab.action import ImpossibleActionError, describe_action, perform
 from posturelab.clock import LabLoop, StandstillError
 from posturelab.expectation import Check, check_step
 from posturelab.lab import Lab
@@ -174,11 +174,16 @@ class _Telling:
 
     async def _act(self, step: Step) -> list[Check]:
         """Do what a step does; what cannot be done is an expectation that does not hold."""
-        try:
-            for action in step.actions:
+        for action in step.actions:
+            what = describe_action(action)
+            try:
                 await perform(self._lab, action)
-        except ImpossibleActionError as error:
-            return [Check("action", "", "can be done", str(error), held=False)]
+            except ImpossibleActionError as error:
+                return [Check("action", what, "done", str(error), held=False)]
+            except Exception as error:  # our own mistake fails this story; those after it are told
+                context = {"message": f"{what} has failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                return [Check("action", what, "done", f"{type(error).__name__}: {error}", held=False)]
         return []
 
     async def _settle(self, step: Step) -> list[Check]:

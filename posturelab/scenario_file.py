@@ -10,7 +10,9 @@ from pathlib import Path
 from posturelab.document import Document, read_document
 from posturelab.duration import render_duration
 from posturelab.input_error import Fault, InputError, Location, Mark
-from posturelab.scenario import Action, Facts, Scenario
+from posturelab.journal_events import EVENTS
+from posturelab.mistake import LAB
+from posturelab.scenario import Action, Facts, Scenario, Sighting
 from posturelab.topology import Topology
 from posturelab.topology_checks import Finding, check_name
 from posturelab.topology_endpoint import EndpointNode
@@ -36,8 +38,16 @@ class Story:
 
 
 def load_stories(paths: Iterable[Path]) -> list[Story]:
-    """Load files, and all scenario files below folders, sorted; raises `InputError`."""
-    return [load_story(path) for reference in paths for path in _find_files(reference)]
+    """Load files, and all scenario files below folders, sorted; raises `InputError` that names the faults of all."""
+    stories, faults = [], []
+    for path in [path for reference in paths for path in _find_files(reference)]:
+        try:
+            stories.append(load_story(path))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(*dict.fromkeys(faults))  # a topology that several stories share is told of once
+    return stories
 
 
 def load_story(path: Path) -> Story:
@@ -73,11 +83,11 @@ def _open_base(scenario: Scenario, document: Document, folder: Path) -> Document
         first = error.faults[0]
         if first.mark.line:
             raise
-        raise InputError(document.fault(("topology",), f"{first.mark.file} {first.text}")) from None
+        raise InputError(document.fault(("topology",), f"{first.mark.file}: {first.text}")) from None
 
 
 def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
-    """List what a scenario says of nodes that do not exist, and times that run backwards."""
+    """List what a scenario says of nodes and events that do not exist, and times that run backwards."""
     endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
     latest = timedelta(0)
     for number, step in enumerate(scenario.steps):
@@ -93,8 +103,7 @@ def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
             yield from _check_facts(facts, (*place, "expect", endpoint), psns)
         for key, sightings in (("seen", step.seen), ("not_seen", step.not_seen)):
             for index, sighting in enumerate(sightings):
-                if sighting.node is not None:
-                    yield from check_name((*place, key, index, "node"), sighting.node, topology.nodes, "node")
+                yield from _check_sighting(sighting, (*place, key, index), topology)
 
 
 def _check_action(action: Action, place: Location, topology: Topology) -> Iterator[Finding]:
@@ -109,6 +118,12 @@ def _check_action(action: Action, place: Location, topology: Topology) -> Iterat
             yield from check_name((*place, key, "endpoint"), details.endpoint, endpoints, "endpoint")
     if action.coa is not None and action.coa.psn is not None:
         yield from check_name((*place, "coa", "psn"), action.coa.psn, psns, "policy service node")
+
+
+def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> Iterator[Finding]:
+    yield from check_name((*place, "event"), sighting.event, EVENTS, "journal event")
+    if sighting.node is not None:
+        yield from check_name((*place, "node"), sighting.node, (*topology.nodes, LAB), "node")
 
 
 def _check_facts(facts: Facts, place: Location, psns: Iterable[str]) -> Iterator[Finding]:

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
+from nac.posture import PostureStatus
 from posturelab.document import suggest
 from posturelab.input_error import Location
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
-from posturelab.topology_policy import ProfileEntry, encode_attribute_values
-from posturelab.topology_posture import NO_AGENT
+from posturelab.topology_policy import ProfileEntry, RuleEntry, encode_attribute_values
+from posturelab.topology_posture import NO_AGENT, AudienceEntry
+from posturelab.topology_values import WILDCARD_CLIENT
 from psn.accept import AcceptTemplate
+from psn.authorization import RADIUS_PREFIX
 from psn.config import DENY_ACCESS, PERMIT_ACCESS, Dacl
 from psn.session import Session
 from radius.dictionary import Dictionary, load
@@ -32,6 +35,7 @@ def list_faults(topology: Topology) -> Iterator[Finding]:
     yield from _check_switches(topology)
     yield from _check_endpoints(topology)
     yield from _check_policy(topology)
+    yield from _check_rules(topology)
     yield from _check_posture(topology)
     if not topology.control.token and not IPv4Address(topology.control.address).is_loopback:
         yield ("control", "address"), "beyond loopback the control API needs a token"
@@ -106,9 +110,6 @@ def _check_endpoints(topology: Topology) -> Iterator[Finding]:
 
 def _check_policy(topology: Topology) -> Iterator[Finding]:
     policy = topology.policy
-    profiles = {*policy.profiles, PERMIT_ACCESS, DENY_ACCESS}
-    for at, rule in enumerate(policy.rules):
-        yield from check_name(("policy", "rules", at, "profile"), rule.profile, profiles, "authorization profile")
     switches = topology.select(SwitchNode).values()
     access_lists = {acl for switch in switches for acl in switch.access_lists}
     dacls = policy.build_dacls()
@@ -125,6 +126,55 @@ def _check_policy(topology: Topology) -> Iterator[Finding]:
         yield from faults
         if not faults:
             yield from _check_accept(topology, name, dacls.get(profile.dacl or ""), dictionary)
+
+
+def _check_rules(topology: Topology) -> Iterator[Finding]:
+    """Look for rules that ask for what nothing in this lab is or has."""
+    profiles = {*topology.policy.profiles, PERMIT_ACCESS, DENY_ACCESS}
+    known = _list_known_values(topology)
+    dictionary = load()
+    for at, rule in enumerate(topology.policy.rules):
+        place: Location = ("policy", "rules", at)
+        yield from check_name((*place, "profile"), rule.profile, profiles, "authorization profile")
+        for key, word, index, value in _list_values(rule):
+            location = (*place, key, word, index)
+            if word in known:
+                what, choices = known[word]
+                yield from check_name(location, value, choices, what)
+            elif word.startswith(RADIUS_PREFIX):
+                try:
+                    dictionary.encode_value(word.removeprefix(RADIUS_PREFIX), value)
+                except ValueError as error:
+                    yield location, str(error)
+
+
+def _list_values(rule: RuleEntry) -> Iterator[tuple[str, str, int, str]]:
+    """List the values of a rule: under which key and word they stand, and where in the list."""
+    for key, conditions in (("when", rule.when), ("unless", rule.unless)):
+        for word, values in conditions.items():
+            for index, value in enumerate((values,) if isinstance(values, str) else values):
+                yield key, word, index, value
+
+
+def _list_known_values(topology: Topology) -> dict[str, tuple[str, list[str]]]:
+    """List what the words of rules can be, where the topology knows it: what it is called, and which there are."""
+    switches, clients = topology.select(SwitchNode), topology.radius.clients
+    wildcard = [WILDCARD_CLIENT] if topology.radius.wildcard_client else []
+    device_groups = [group for switch in switches.values() for group in switch.groups]
+    device_groups += [group for client in clients.values() for group in client.groups]
+    return {
+        "posture": ("posture status", [status.value for status in PostureStatus]),
+        "psn": ("policy service node", [*topology.select(PsnNode)]),
+        "nad": ("switch or RADIUS client", [*switches, *clients, *wildcard]),
+        "nad_group": ("device group", device_groups),
+        "group": ("identity group", _list_identity_groups(topology)),
+    }
+
+
+def _list_identity_groups(topology: Topology) -> list[str]:
+    users, endpoints = topology.users.values(), topology.select(EndpointNode).values()
+    of_endpoints = [group for endpoint in endpoints for group in endpoint.identity_groups]
+    return [group for user in users for group in user.groups] + of_endpoints
 
 
 def _check_attributes(place: Location, profile: ProfileEntry, dictionary: Dictionary) -> Iterator[Finding]:
@@ -160,10 +210,18 @@ def _check_posture(topology: Topology) -> Iterator[Finding]:
         for index, requirement in enumerate(policy.requirements):
             location = ("posture", "policies", at, "requirements", index)
             yield from check_name(location, requirement, posture.requirements, "requirement")
+        yield from _check_audience(("posture", "policies", at), policy.audience, topology)
     configurations = {*posture.configurations, NO_AGENT}
     for at, rule in enumerate(posture.provisioning):
         place = ("posture", "provisioning", at, "configuration")
         yield from check_name(place, rule.configuration, configurations, "agent configuration")
+        yield from _check_audience(("posture", "provisioning", at), rule.audience, topology)
+
+
+def _check_audience(place: Location, audience: AudienceEntry, topology: Topology) -> Iterator[Finding]:
+    groups = _list_identity_groups(topology)
+    for index, group in enumerate(audience.groups):
+        yield from check_name((*place, "audience", "groups", index), group, groups, "identity group")
 
 
 def check_name(location: Location, name: str, known: Iterable[str], what: str) -> Iterator[Finding]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
-from posturelab.document import Entry
+from posturelab.document import Entry, suggest
 from posturelab.duration import Duration
 from posturelab.topology_values import ONE_OR_MANY, AclLine, Text
-from psn.authorization import verify_word
+from psn.authorization import RADIUS_PREFIX, verify_word
 from psn.config import AuthorizationProfile, AuthorizationRule, Condition, Dacl, Redirect, User
 from radius import attribute, dictionary
-from radius.dictionary import Dictionary
+from radius.dictionary import DataType, Definition, Dictionary
 from radius.packet import Attribute
 
 DACL_VERSION = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -38,17 +38,45 @@ _OWN_ATTRIBUTES = frozenset(
 
 def _read_condition(word: str) -> str:
     # only these words need the dictionary, which takes its time to load
-    known = dictionary.load() if word.startswith("radius:") else Dictionary(by_type={}, by_name={})
-    return verify_word(word, known)
+    if word.startswith(RADIUS_PREFIX):
+        _get_definition(word.removeprefix(RADIUS_PREFIX))
+        return word
+    return verify_word(word, Dictionary(by_type={}, by_name={}))
+
+
+def _get_definition(name: str) -> Definition:
+    known = dictionary.load()
+    definition = known.find(name)
+    if definition is None:
+        hint = suggest(name, [other.name for other in known.by_type.values()])
+        raise ValueError(f"no dictionary knows the attribute {name!r}{hint}")
+    return definition
 
 
 def _read_attribute_name(name: str) -> str:
-    definition = dictionary.load().find(name)
-    if definition is None:
-        raise ValueError(f"no dictionary knows the attribute {name!r}")
+    definition = _get_definition(name)
     if definition.secret or definition.type in _OWN_ATTRIBUTES:
         raise ValueError(f"{definition.name} is not for profiles: the policy service node itself sets or encrypts it")
     return name
+
+
+def _render_numbers(values: Any) -> Any:
+    """Write as text the numbers of RADIUS attributes that hold numbers.
+
+    Anywhere else a number stays one and is refused: it may stand for a text that began with zeros.
+    """
+    if not isinstance(values, dict):
+        return values
+    return {name: _render_number(name.removeprefix(RADIUS_PREFIX), value) for name, value in values.items()}
+
+
+def _render_number(name: str, value: Any) -> Any:
+    many = tuple(value) if isinstance(value, list) else (value,)
+    if any(type(one) is int for one in many):
+        definition = dictionary.load().find(name)
+        if definition is not None and definition.data_type in (DataType.INTEGER, DataType.DATE):
+            many = tuple(str(one) if type(one) is int else one for one in many)
+    return many if isinstance(value, list) else many[0]
 
 
 Word = Annotated[str, AfterValidator(_read_condition)]
@@ -58,6 +86,12 @@ AttributeName = Annotated[str, AfterValidator(_read_attribute_name)]
 """An attribute that a profile may add, by its name in the dictionary."""
 
 Words = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]
+
+Conditions = Annotated[dict[Word, Words], BeforeValidator(_render_numbers)]
+"""Words of a rule with the values it asks for."""
+
+AttributeValues = Annotated[dict[AttributeName, Words], BeforeValidator(_render_numbers)]
+"""Attributes of a profile with their values."""
 
 
 def encode_attribute_values(name: str, values: str | tuple[str, ...], known: Dictionary) -> list[Attribute]:
@@ -98,7 +132,7 @@ class ProfileEntry(Entry):
     vlan: Text | None = None
     filter_id: Text | None = None
     airespace_acl: Text | None = None
-    attributes: dict[AttributeName, Words] = Field(default_factory=dict)
+    attributes: AttributeValues = Field(default_factory=dict)
     """Further attributes of the Access-Accept, in this order."""
 
     def build(self, name: str) -> AuthorizationProfile:
@@ -119,8 +153,8 @@ class RuleEntry(Entry):
 
     name: Text
     profile: Text
-    when: dict[Word, Words] = Field(default_factory=dict)
-    unless: dict[Word, Words] = Field(default_factory=dict)
+    when: Conditions = Field(default_factory=dict)
+    unless: Conditions = Field(default_factory=dict)
 
     def build(self) -> AuthorizationRule:
         """Build the rule as a policy service node is told of it."""

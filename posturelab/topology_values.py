@@ -77,6 +77,10 @@ ONE_OR_MANY = Discriminator(_count)
 """Tells a single value, tagged ``one``, from a list, tagged ``many``, so that a fault is about what was written."""
 
 
+WILDCARD_CLIENT = "wildcard"
+"""The client that covers every device not declared."""
+
+
 def one_of(words: Iterable[str]) -> AfterValidator:
     """Build the test that a text is one of a few words."""
     known = list(words)

@@ -12,7 +12,7 @@ The words a condition may use (its `attribute`):
 ``nad_group``      a device group of it
 ``psn``            name of this node (Network Access:ISE Host Name)
 ``session:<name>`` what else the session holds, one of `SESSION_FIELDS`; profile and rule are the last ones given
-``radius:<Name>``  a text attribute of the request by dictionary name
+``radius:<Name>``  an attribute of the request by dictionary name, its values as the dictionary writes them
 =================  ======================================================================================
 """
 
@@ -37,11 +37,14 @@ DEFAULT_RULE = AuthorizationRule(name="Default", profile=DENY_ACCESS)
 
 
 class UnknownConditionError(ValueError):
-    """A condition speaks of an attribute that the policy does not know."""
+    """A condition speaks of an attribute that the policy, or for ``radius:<Name>`` the dictionary, does not know."""
 
     def __init__(self, attribute: str) -> None:
-        known = (*WORDS, *(f"session:{name}" for name in SESSION_FIELDS), "radius:<Name>")
-        super().__init__(f"unknown condition {attribute!r}: use one of {', '.join(known)}")
+        known = (*WORDS, *(f"session:{name}" for name in SESSION_FIELDS), f"{RADIUS_PREFIX}<Name>")
+        why = f"unknown condition {attribute!r}: use one of {', '.join(known)}"
+        if attribute.startswith(RADIUS_PREFIX):
+            why = f"no dictionary knows the attribute {attribute.removeprefix(RADIUS_PREFIX)!r}"
+        super().__init__(why)
         self.attribute = attribute
 
 
@@ -65,7 +68,11 @@ class AuthorizationPolicy:
         psn_name: str,
         dictionary: Dictionary,
     ) -> None:
-        """Compile rules; raises `UnknownConditionError`, and `KeyError` for a profile nobody declared."""
+        """Compile rules.
+
+        Raises `UnknownConditionError`, `ValueError` for a value that does not fit the data type of its RADIUS
+        attribute, and `KeyError` for a profile nobody declared.
+        """
         known = {
             PERMIT_ACCESS: AuthorizationProfile(name=PERMIT_ACCESS),
             DENY_ACCESS: AuthorizationProfile(name=DENY_ACCESS, accept=False),
@@ -108,7 +115,7 @@ def _compile(condition: Condition, psn_name: str, dictionary: Dictionary) -> _Te
 
 
 def _compile_positive(name: str, values: Values, psn_name: str, dictionary: Dictionary) -> _Test:
-    """Turn an attribute's name and wanted values into a test; raises `UnknownConditionError`."""
+    """Turn an attribute's name and wanted values into a test; raises as `AuthorizationPolicy` does."""
     wanted = frozenset(values)
     if name == "posture":
         statuses = tuple(status for status in PostureStatus if status in wanted)
@@ -127,11 +134,10 @@ def _compile_positive(name: str, values: Values, psn_name: str, dictionary: Dict
     if field is not None:
         read = attrgetter(field)
         return lambda session, _: read(session) in wanted
-    definition = dictionary.find(key) if kind == "radius" else None
-    if definition is None:
+    if kind != "radius" or dictionary.find(key) is None:
         raise UnknownConditionError(name)
-    type_ = definition.type
-    return lambda _, request: not wanted.isdisjoint(request.packet.list_text(type_))
+    encoded = frozenset(dictionary.encode_value(key, value) for value in values)
+    return lambda _, request: not encoded.isdisjoint(request.packet.attributes)
 
 
 def verify_word(name: str, dictionary: Dictionary) -> str:
@@ -158,3 +164,5 @@ SESSION_FIELDS: Mapping[str, str] = MappingProxyType(
 """Fields of the session by the name that stands behind ``session:``."""
 WORDS = ("posture", "group", "user", "mac", "method", "nad", "nad_group", "psn")
 """The condition words that are not a prefix."""
+RADIUS_PREFIX = "radius:"
+"""What stands before the name of a RADIUS attribute."""

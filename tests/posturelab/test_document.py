@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
 from posturelab.document import Entry, parse_document, read_document
-from posturelab.input_error import InputError
+from posturelab.input_error import Fault, InputError, Mark
 
 
 class Lamp(Entry):
@@ -65,14 +65,21 @@ FAULTS = {
     "name: a\nrooms:\n  hall: {}\n": "house.yaml:3: rooms.hall: the key 'kind' is required",
     "name: a\nrooms:\n  HALL: {kind: lamp}\n": "house.yaml:3: rooms.HALL: 'HALL' does not match ^[a-z]+$",
     "name: a\nrooms:\n  hall: {kind: lamp, watts: many}\n": (
-        "house.yaml:3: rooms.hall.watts: 'many' is not a valid integer"
+        "house.yaml:3: rooms.hall.watts: 'many' is not a whole number"
     ),
     "name: a\nrooms:\n  hall: {kind: door, address: x, open: yes}\n": (
-        "house.yaml:3: rooms.hall.open: 'yes' is not a valid boolean"
+        "house.yaml:3: rooms.hall.open: 'yes' is not true or false"
     ),
-    "name: a\nnotes:\n- b\n- 3\n": "house.yaml:4: notes[1]: 3 is not a valid string",
+    "name: a\nnotes:\n- b\n- 3\n": "house.yaml:4: notes[1]: 3 is not text; put it in quotes",
+    "name: true\n": "house.yaml:1: name: true is not text; put it in quotes",
+    "name: a\nnotes:\n": "house.yaml:2: notes: nothing stands here; write a list",
+    "name:\n": "house.yaml:1: name: nothing stands here; write text",
+    "name: a\nrooms:\n  hall: {kind: lamp, watts: null}\n": (
+        "house.yaml:3: rooms.hall.watts: nothing stands here; write a whole number"
+    ),
+    "name: a\nrooms: 5\n": "house.yaml:2: rooms: 5 is not a mapping of keys to values",
     "name: a\nname: b\n": "house.yaml:2: name: this key stands here already, on line 1",
-    "name: &a b\nnotes: *a\n": "house.yaml:2: notes: 'b' is not a valid array",
+    "name: &a b\nnotes: *a\n": "house.yaml:2: notes: 'b' is not a list",
     "name: a\nnotes: &n [b]\nrooms: *n\n": (
         "house.yaml:2: rooms: aliases (*name) are not understood here; write the value out"
     ),
@@ -118,6 +125,11 @@ def test_half_a_surrogate_pair_is_no_text(monkeypatch: pytest.MonkeyPatch, loade
     monkeypatch.setattr("posturelab.yaml_reading._LOADER", getattr(yaml, loader, yaml.BaseLoader))
     with pytest.raises(InputError, match=r"house\.yaml:1: "):
         house('name: "\\ud800"\n')
+
+
+def test_every_file_has_its_own_share_of_faults() -> None:
+    faults = [Fault(Mark(file, line), "", "is wrong") for file in ("a.yaml", "b.yaml") for line in range(50)]
+    assert len(str(InputError(*faults)).splitlines()) == 40
 
 
 def test_many_faults_are_cut_short() -> None:

@@ -13,6 +13,7 @@ import pytest
 from nac.binding import AddressInUseError, bind_udp
 from nac.journal import VOLATILE_FACTS, JournalRecord
 from posturelab.expectation import Check
+from posturelab.journal_events import EVENTS
 from posturelab.lab import Lab
 from posturelab.report import describe_outcome
 from posturelab.runner import Outcome, run_story
@@ -86,6 +87,7 @@ def test_a_shipped_story_holds_on_virtual_time(tell: Teller, name: str) -> None:
     outcome = tell.run(STORIES[name])
     assert outcome.errors == ()
     assert list_failures(outcome) == []
+    assert {record.event for record in outcome.records} <= EVENTS
     assert outcome.passed
 
 
@@ -134,7 +136,7 @@ def test_what_does_not_hold_is_said_with_what_is(tell: Teller) -> None:
 
 def test_what_must_not_be_seen_is_watched_for_the_whole_time(tell: Teller) -> None:
     outcome = tell(
-        "- note: plug in\n  do: {plug: laptop1}\n  within: 1m\n  not_seen: [{event: posture-scan}, {event: never}]\n"
+        "- note: plug in\n  do: {plug: laptop1}\n  within: 1m\n  not_seen: [{event: posture-scan}, {event: mistake}]\n"
     )
     assert list_failures(outcome) == ["any node posture-scan: not seen / seen"]
     assert outcome.steps[0].settled_at == timedelta(minutes=1)
@@ -192,8 +194,54 @@ def test_a_disconnect_begins_a_new_session(tell: Teller) -> None:
 def test_what_cannot_be_done_fails_the_story(tell: Teller) -> None:
     outcome = tell("- note: nobody there\n  do: {coa: {endpoint: laptop1, psn: psn2}}\n")
     assert list_failures(outcome) == [
-        "action : can be done / psn2 holds no session of laptop1 to send a CoA for",
+        "action coa laptop1: done / psn2 holds no session of laptop1 to send a CoA for",
     ]
+
+
+def test_a_node_that_runs_is_not_started_again(tell: Teller) -> None:
+    outcome = tell(
+        "- note: on\n  do: {start: psn1}\n  seen: [{event: node-unchanged, node: lab, facts: {name: psn1}}]\n"
+        "- note: off\n  do: [{stop: psn1}, {stop: psn1}]\n"
+        "  seen: [{event: node-stopped, facts: {name: psn1, kind: psn}}, {event: node-unchanged}]\n"
+        "- note: on again\n  do: {start: psn1}\n  seen: [{event: node-started}]\n"
+    )
+    assert list_failures(outcome) == []
+    assert tell.listener.told.count("begin A story 1 False") == 1
+
+
+@pytest.mark.parametrize("name", ["laptop1", "switch1", "web1", "mnt1"])
+def test_every_stop_and_start_is_told_by_the_lab(tell: Teller, name: str) -> None:
+    outcome = tell(f"- note: a\n  do: [{{stop: {name}}}, {{start: {name}}}]\n")
+    told = [record.event for record in outcome.records if record.node == "lab"]
+    assert told == ["node-stopped", "node-started"]
+
+
+def test_an_address_in_use_within_a_story_moves_it_nowhere(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def find_it_taken(lab: Lab, name: str) -> None:
+        raise AddressInUseError("127.0.1.1", 1812, "udp", "radiusd (pid 42)")
+
+    monkeypatch.setattr(Lab, "start_node", find_it_taken)
+    outcome = tell("- note: on\n  do: {start: psn1}\n")
+    assert list_failures(outcome) == [
+        "action start psn1: done / psn1 cannot start: udp 127.0.1.1:1812 is in use by radiusd (pid 42)"
+    ]
+    assert tell.listener.told.count("begin A story 1 False") == 1
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by nothing"), ConnectionError("by peer")])
+def test_a_mistake_in_an_action_fails_its_story_alone(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def stumble(lab: Lab, _: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("posturelab.runner.perform", stumble)
+        outcome = tell("- note: a\n  do: {advance: 90s}\n- note: b\n")
+    assert list_failures(outcome) == [f"action advance 1m30s: done / {type(error).__name__}: {error}"]
+    assert [step.note for step in outcome.steps] == ["a", "b"]
+    assert describe_outcome(outcome)["verdict"] == "failed"
+    assert tell("- note: a\n").passed
 
 
 def test_a_story_goes_elsewhere_where_its_addresses_are_in_use(tell: Teller) -> None:

@@ -101,7 +101,7 @@ FAULTS = {
         "no policy service node is called 'psn4' (did you mean 'psn2'?)\n"
         "story.yaml:6: steps[0].expect.laptop1.owner: no policy service node is called 'psn3' (did you mean 'psn2'?)"
     ),
-    HEAD + "steps:\n- note: a\n  not_seen:\n  - {event: b, node: psn7}\n": (
+    HEAD + "steps:\n- note: a\n  not_seen:\n  - {event: mistake, node: psn7}\n": (
         "story.yaml:6: steps[0].not_seen[0].node: no node is called 'psn7' (did you mean 'psn2'?)"
     ),
     HEAD + "steps:\n- note: a\n  do: {coa: {endpoint: laptop9, psn: psn9}}\n": (
@@ -109,12 +109,20 @@ FAULTS = {
         "story.yaml:5: steps[0].do.coa.psn: no policy service node is called 'psn9' (did you mean 'psn2'?)"
     ),
     HEAD + "topology: campsu\nsteps:\n- note: a\n": (
-        "story.yaml:3: topology: campsu no topology has this name (did you mean 'campus'?)"
+        "story.yaml:3: topology: campsu: no topology has this name (did you mean 'campus'?)"
     ),
     HEAD + "overrides:\n  nodes:\n    switch1: {acounting: false}\nsteps:\n- note: a\n": (
         "story.yaml:5: nodes.switch1.acounting: unknown key (did you mean 'accounting'?)"
     ),
-    HEAD + "overrides: 5\nsteps:\n- note: a\n": "story.yaml:3: overrides: 5 is not an object",
+    HEAD + "overrides: 5\nsteps:\n- note: a\n": "story.yaml:3: overrides: 5 is not a mapping of keys to values",
+    HEAD + "steps:\n": "story.yaml:3: steps: nothing stands here; write a list",
+    HEAD + "steps:\n- note: a\n  not_seen: [{event: acess-accept}]\n": (
+        "story.yaml:5: steps[0].not_seen[0].event: "
+        "no journal event is called 'acess-accept' (did you mean 'access-accept'?)"
+    ),
+    HEAD + "steps:\n- note: a\n  seen:\n  - {event: node-stoped, node: lab}\n": (
+        "story.yaml:6: steps[0].seen[0].event: no journal event is called 'node-stoped' (did you mean 'node-stopped'?)"
+    ),
 }
 
 
@@ -135,6 +143,22 @@ def test_an_absent_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
         load_stories([tmp_path / "nowhere.yaml"])
     with pytest.raises(InputError, match="this folder holds no scenario"):
         load_stories([tmp_path])
+
+
+def test_every_broken_file_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + "steps: []\n")
+    (tmp_path / "b.yaml").write_text(HEAD + "steps:\n- note: a\n")
+    (tmp_path / "c.yaml").write_text(HEAD + "topology: shared.yml\nsteps:\n- note: a\n")
+    (tmp_path / "d.yaml").write_text(HEAD + "topology: shared.yml\nsteps:\n- note: a\n")
+    (tmp_path / "shared.yml").write_text("name: shared\ndescription: of two stories\nsteps: []\n")
+    with pytest.raises(InputError) as caught:
+        load_stories([tmp_path])
+    assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
+        "a.yaml:3: steps: must not be empty",
+        "shared.yml: nodes: this key is required",
+        "shared.yml:3: steps: must not be empty",
+        "shared.yml:3: steps: unknown key (did you mean 'users'?)",
+    ]
 
 
 STORY_TEXT = (SCENARIOS / "posture" / "redirect-to-non-compliant.yaml").read_text()

@@ -164,19 +164,51 @@ FAULTS = {
         "session:nas_port_id, session:device_ip, session:calling_station_id, session:acct_session_id, "
         "session:profile, session:rule, session:agent_version, radius:<Name>"
     ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {posture: Complaint}}\n": (
+        "test.yaml:4: policy.rules[0].when.posture: no posture status is called 'Complaint' (did you mean 'Compliant'?)"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {psn: [psn1, psn9]}}\n": (
+        "test.yaml:4: policy.rules[0].when.psn[1]: no policy service node is called 'psn9' (did you mean 'psn2'?)"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {nad: swich1}}\n": (
+        "test.yaml:4: policy.rules[0].when.nad: no switch or RADIUS client is called 'swich1' (did you mean 'switch1'?)"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {group: Emploees}}\n": (
+        "test.yaml:4: policy.rules[0].when.group: no identity group is called 'Emploees' (did you mean 'Employees'?)"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {nad_group: Vienna}}\n": (
+        "test.yaml:4: policy.rules[0].when.nad_group: no device group is called 'Vienna'"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {radius:NAS-Prt: x}}\n": (
+        "test.yaml:4: policy.rules[0].when.radius:NAS-Prt: "
+        "no dictionary knows the attribute 'NAS-Prt' (did you mean 'NAS-Port'?)"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {radius:NAS-Port: x}}\n": (
+        "test.yaml:4: policy.rules[0].when.radius:NAS-Port: NAS-Port: 'x' is no value of type integer"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {user: 5}}\n": (
+        "test.yaml:4: policy.rules[0].when.user: 5 is not text; put it in quotes"
+    ),
+    "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {radius:NAS-Port: true}}\n": (
+        "test.yaml:4: policy.rules[0].when.radius:NAS-Port: true is not text; put it in quotes"
+    ),
+    "over:\n  posture:\n    provisioning:\n    - {name: A, configuration: none, audience: {groups: [Emploees]}}\n": (
+        "test.yaml:4: posture.provisioning[0].audience.groups[0]: "
+        "no identity group is called 'Emploees' (did you mean 'Employees'?)"
+    ),
     "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, unless: {session:site: x}}\n": (
         "session:agent_version, radius:<Name>"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Mesage: Welcome}}\n": (
         "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Mesage: "
-        "no dictionary knows the attribute 'Reply-Mesage'"
+        "no dictionary knows the attribute 'Reply-Mesage' (did you mean 'Reply-Message'?)"
     ),
     'over:\n  policy:\n    profiles:\n      Full-Access:\n        attributes: {Session-Timeout: ["60", soon]}\n': (
         "test.yaml:5: policy.profiles.Full-Access.attributes.Session-Timeout: "
         "Session-Timeout: 'soon' is no value of type integer"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Message: 7}}\n": (
-        "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Message: 7 is not a valid string"
+        "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Message: 7 is not text; put it in quotes"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Message-Authenticator: x}}\n": (
         "test.yaml:4: policy.profiles.Full-Access.attributes.Message-Authenticator: "
@@ -227,6 +259,22 @@ FAULTS = {
 @pytest.mark.parametrize(("overrides", "sentence"), FAULTS.items())
 def test_a_contradiction_names_file_line_and_key(overrides: str, sentence: str) -> None:
     assert refuse(overrides).endswith(sentence)
+
+
+def test_rules_ask_for_numbers_of_attributes_and_for_what_is_declared() -> None:
+    over = parse_document(
+        "over:\n"
+        "  nodes: {switch1: {groups: [Vienna]}, laptop1: {identity_groups: [Workstation]}}\n"
+        "  policy:\n"
+        "    rules:\n"
+        "    - name: A\n"
+        "      profile: PermitAccess\n"
+        "      when: {radius:NAS-Port: 5, radius:NAS-Port-Type: [15, Virtual], nad: [switch1, wildcard],\n"
+        "             nad_group: Vienna, group: [Workstation, Employees], psn: psn1}\n",
+        file="test.yaml",
+    )
+    (rule,) = read_topology(open_topology("campus").merge(over, "over")).policy.rules
+    assert (rule.when["radius:NAS-Port"], rule.when["radius:NAS-Port-Type"]) == ("5", ("15", "Virtual"))
 
 
 def test_a_node_can_be_taken_out() -> None:

@@ -16,7 +16,7 @@ from psn.session import Session, SessionState
 from radius import attribute
 from radius.client_table import Client
 from radius.dictionary import Dictionary
-from radius.packet import Code, packet_of
+from radius.packet import Code, integer, packet_of
 from radius.secret import Secret
 from radius.server import Request
 
@@ -27,7 +27,11 @@ SWITCH = Client(
 REQUEST = Request(
     packet_of(
         Code.ACCESS_REQUEST,
-        [(attribute.NAS_PORT_ID, b"GigabitEthernet1/0/1"), (attribute.CISCO_AVPAIR, b"method=mab")],
+        [
+            (attribute.NAS_PORT_ID, b"GigabitEthernet1/0/1"),
+            (attribute.CISCO_AVPAIR, b"method=mab"),
+            (attribute.NAS_PORT_TYPE, integer(15)),
+        ],
     ),
     SWITCH,
     ("127.0.3.1", 1645),
@@ -80,6 +84,8 @@ def condition(word: str, *values: str, negated: bool = False) -> Condition:
         ("session:nas_ip", "", "127.0.3.1"),
         ("radius:NAS-Port-Id", "GigabitEthernet1/0/1", "GigabitEthernet1/0/2"),
         ("radius:cisco-avpair", "method=mab", "method=dot1x"),
+        ("radius:NAS-Port-Type", "Ethernet", "Virtual"),
+        ("radius:NAS-Port-Type", "15", "5"),
     ],
 )
 def test_condition_holds_for_one_of_its_values_and_negated_for_none_of_them(
@@ -169,12 +175,23 @@ def test_every_session_word_reads_a_field(field: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["postures", "session:", "session:site", "session:token", "radius:", "radius:No-Such-Attribute", "nas:x", ""],
+    ["postures", "session:", "session:site", "session:token", "nas:x", ""],
 )
 def test_unknown_word_is_refused_and_the_known_ones_are_named(dictionary: Dictionary, word: str) -> None:
     with pytest.raises(UnknownConditionError, match="posture, group, user, mac, method, nad, nad_group, psn") as caught:
         make_policy(dictionary, make_rule(condition(word, "x")))
     assert caught.value.attribute == word
+
+
+@pytest.mark.parametrize("name", ["", "No-Such-Attribute"])
+def test_unknown_attribute_of_a_request_is_refused_as_such(dictionary: Dictionary, name: str) -> None:
+    with pytest.raises(UnknownConditionError, match=f"no dictionary knows the attribute '{name}'"):
+        make_policy(dictionary, make_rule(condition(f"radius:{name}", "x")))
+
+
+def test_value_that_does_not_fit_its_attribute_is_refused(dictionary: Dictionary) -> None:
+    with pytest.raises(ValueError, match="NAS-Port: 'five' is no value of type integer"):
+        make_policy(dictionary, make_rule(condition("radius:NAS-Port", "five")))
 
 
 def test_rule_with_a_profile_nobody_declared_is_refused(dictionary: Dictionary) -> None:
