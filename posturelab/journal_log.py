@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -60,12 +61,16 @@ class JournalLog:
 
 
 def print_journal(client: ControlClient, *, node: str | None, event: str | None, follow: bool) -> None:
-    """Print the journal of a running lab, and go on if asked to; raises `posturelab.control_client.ControlError`."""
+    """Print the journal of a running lab, and go on until Ctrl-C if asked to.
+
+    Raises `posturelab.control_client.ControlError`, and `KeyboardInterrupt` where Ctrl-C has ended it.
+    """
     kinds = {name: details["kind"] for name, details in client.get("/nodes")["nodes"].items()}
     log = JournalLog(sys.stdout, kinds, colour=sys.stdout.isatty())
     wanted = {name: value for name, value in (("node", node), ("event", event)) if value is not None}
+    interrupted = _watch_interrupts() if follow else []
     following = 0
-    while True:
+    while not interrupted:
         told = client.get(f"/journal?{urlencode(wanted | {'since': following})}")
         for record in told["records"]:
             log.write_described(record)
@@ -74,3 +79,11 @@ def print_journal(client: ControlClient, *, node: str | None, event: str | None,
                 return
             time.sleep(_POLL_INTERVAL)
         following = told["next"]
+    raise KeyboardInterrupt
+
+
+def _watch_interrupts() -> list[int]:
+    """Note Ctrl-C instead of raising: an exception that strikes inside a destructor, of a connection say, is lost."""
+    caught: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    return caught
