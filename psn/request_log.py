@@ -35,6 +35,10 @@ _UNSHOWN = frozenset(
 )
 _RECURRING = frozenset(
     {
+        attribute.USER_NAME,
+        attribute.CALLING_STATION_ID,
+        attribute.CISCO_AVPAIR,
+        attribute.ACCT_SESSION_ID,
         attribute.NAS_IP_ADDRESS,
         attribute.NAS_PORT,
         attribute.SERVICE_TYPE,
@@ -49,8 +53,9 @@ _RECURRING = frozenset(
         attribute.ACCT_TERMINATE_CAUSE,
     }
 )
-"""Types whose values devices repeat, so that remembering how they are shown pays."""
-_REMEMBERED = 1_024
+"""Types whose values come again, with every re-authentication or interim, so that remembering them pays."""
+_REMEMBERED = 16_384
+"""Values of one type; a few megabytes in all."""
 
 _Render = Callable[[bytes], str]
 
