@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nac.identity import find_mac
+from nac.identity import AUDIT_SESSION_ID, CLASS_PREFIX, find_mac
 from nac.posture import PostureStatus
 from nac.syslog import SyslogRecord
 
@@ -17,11 +17,11 @@ def find_session_id(record: SyslogRecord) -> str:
     if named:
         return named
     for value in record.all(_AV_PAIR):
-        if value.startswith("audit-session-id="):
-            return value.removeprefix("audit-session-id=")
+        if value.startswith(AUDIT_SESSION_ID):
+            return value.removeprefix(AUDIT_SESSION_ID)
     for value in record.all("Class"):
-        if value.startswith("CACS:"):
-            return value.removeprefix("CACS:").partition(":")[0]
+        if value.startswith(CLASS_PREFIX):
+            return value.removeprefix(CLASS_PREFIX).partition(":")[0]
     return ""
 
 

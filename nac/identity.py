@@ -9,6 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address
 
+AUDIT_SESSION_ID = "audit-session-id="
+"""Begins the Cisco-AVPair that carries the session id (aaa-mnt.md 1.2)."""
+CLASS_PREFIX = "CACS:"
+"""Begins the Class of an Accept: then come the session id, a colon and the AcsSessionID (aaa-mnt.md 1.7)."""
+STATE_PREFIX = "ReauthSession:"
+"""Begins the State of an Accept that ties the re-authentication to its session (aaa-mnt.md 1.7)."""
+
 
 @lru_cache(maxsize=65_536)
 def find_mac(text: str) -> str | None:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
-from nac.identity import render_mac_hyphens
+from nac.identity import AUDIT_SESSION_ID, render_mac_hyphens
 from nac.journal import Fact
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
@@ -133,6 +133,6 @@ def _list_ack_attributes(command: Command, session: AccessSession) -> list[Attri
         (attribute.CALLING_STATION_ID, text(render_mac_hyphens(session.mac))),
         (attribute.FRAMED_IP_ADDRESS, address(session.address)),
         (attribute.ACCT_SESSION_ID, text(session.acct_session_id)),
-        pair(f"audit-session-id={session.session_id}"),
+        pair(f"{AUDIT_SESSION_ID}{session.session_id}"),
         pair(f"method={session.method}"),
     ]

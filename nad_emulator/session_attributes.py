@@ -5,7 +5,7 @@ Sources: aaa-mnt 1.2 (Access-Request of wired MAB) and 1.9 (accounting).
 
 from __future__ import annotations
 
-from nac.identity import render_mac_hyphens, render_mac_plain
+from nac.identity import AUDIT_SESSION_ID, render_mac_hyphens, render_mac_plain
 from nad_emulator.access_session import AccessSession
 from nad_emulator.config import SwitchConfig
 from radius import attribute
@@ -35,7 +35,7 @@ def list_station_attributes(config: SwitchConfig, session: AccessSession) -> lis
 def list_session_pairs(session: AccessSession) -> list[Attribute]:
     """List the Cisco-AVPairs of a session."""
     return [
-        pair(f"audit-session-id={session.session_id}"),
+        pair(f"{AUDIT_SESSION_ID}{session.session_id}"),
         pair(f"method={session.method}"),
         pair(f"client-iif-id={session.interface_id}"),
         pair(f"vlan-id={session.port.vlan}"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import urllib.parse
 
+from nac.identity import CLASS_PREFIX, STATE_PREFIX
 from nac.syslog import escape
 from psn.config import PERMIT_ACCESS, AuthorizationProfile, Dacl, PsnConfig
 from psn.request_log import render_attribute
@@ -49,11 +50,11 @@ class AcceptTemplate:
         `user_name` goes back as it came. Raises `ValueError` where the session id makes an attribute too long.
         """
         session_id = session.session_id
-        class_value = f"CACS:{session_id}:{session.acs_session_id}"
+        class_value = f"{CLASS_PREFIX}{session_id}:{session.acs_session_id}"
         octets = encode_attribute(attribute.USER_NAME, user_name)
         shown = f"User-Name={escape(session.user_name)}; "
         if self._keeps_connectivity:
-            state = f"ReauthSession:{session_id}"
+            state = f"{STATE_PREFIX}{session_id}"
             octets += encode_attribute(attribute.STATE, state.encode())
             shown += f"State={escape(state)}; "
         octets += encode_attribute(attribute.CLASS, class_value.encode()) + self._static

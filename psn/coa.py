@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from nac.identity import AUDIT_SESSION_ID
 from nac.journal import Fact
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
@@ -132,7 +133,7 @@ def list_attributes(session: Session, command: CoaCommand) -> list[Attribute]:
     attributes: list[Attribute] = [(attribute.NAS_IP_ADDRESS, address(session.nas_ip))]
     if session.calling_station_id:
         attributes.append((attribute.CALLING_STATION_ID, text(session.calling_station_id)))
-    pairs = (f"audit-session-id={session.session_id}", *command.pairs)
+    pairs = (f"{AUDIT_SESSION_ID}{session.session_id}", *command.pairs)
     return attributes + [(attribute.CISCO_AVPAIR, text(pair)) for pair in pairs]
 
 
@@ -171,7 +172,7 @@ def list_record(
         ("NetworkDeviceName", session.nad),
         ("NAS-IP-Address", session.nas_ip),
         ("Calling-Station-ID", session.calling_station_id),
-        ("cisco-av-pair", f"audit-session-id={session.session_id}"),
+        ("cisco-av-pair", f"{AUDIT_SESSION_ID}{session.session_id}"),
         ("AcsSessionID", session.acs_session_id),
         ("SelectedAuthorizationProfiles", session.profile),
         *(("Step", str(step)) for step in list_steps(command, outcome)),

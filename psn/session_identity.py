@@ -11,12 +11,13 @@ from hashlib import sha256
 from ipaddress import IPv4Address
 from random import Random
 
+from nac.identity import AUDIT_SESSION_ID, CLASS_PREFIX, STATE_PREFIX
 from radius import attribute
 from radius.packet import Packet
 
-_AUDIT_SESSION_ID = b"audit-session-id="
-_CLASS = b"CACS:"
-_STATE = b"ReauthSession:"
+_AUDIT_SESSION_ID = AUDIT_SESSION_ID.encode()
+_CLASS = CLASS_PREFIX.encode()
+_STATE = STATE_PREFIX.encode()
 
 
 class SessionIdentity:
