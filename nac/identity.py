@@ -39,7 +39,7 @@ def parse_mac(text: str) -> str:
 
 
 def render_mac_hyphens(mac: str) -> str:
-    """Render a MAC as a switch's Calling-Station-Id: ``02-00-00-00-10-01``."""
+    """Render a MAC as a switch's Calling-Station-Id and the syslog have it: ``02-00-00-00-10-01``."""
     return mac.replace(":", "-")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from nac.identity import AUDIT_SESSION_ID
+from nac.identity import AUDIT_SESSION_ID, render_mac_hyphens
 from nac.journal import Fact
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
@@ -178,7 +178,7 @@ def list_record(
         *(("Step", str(step)) for step in list_steps(command, outcome)),
         ("AuthorizationPolicyMatchedRule", session.rule),
         ("CPMSessionID", session.session_id),
-        ("EndPointMACAddress", session.mac.replace(":", "-")),
+        ("EndPointMACAddress", render_mac_hyphens(session.mac)),
         ("Device CoA type", "Cisco CoA"),
         ("Device CoA port", str(port)),
         ("CoASourceComponent", "Posture"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nac.identity import render_mac_hyphens
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_FAILED, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
@@ -91,7 +92,7 @@ def list_provisioning(result: PostureResult) -> list[tuple[str, str]]:
     """List the attributes of 87500."""
     session = result.session
     pairs = [
-        ("MacAddress", session.mac.replace(":", "-")),
+        ("MacAddress", render_mac_hyphens(session.mac)),
         ("IpAddress", result.address),
         ("SessionId", session.session_id),
         ("UserName", result.user_name),
@@ -105,7 +106,7 @@ def list_provisioning(result: PostureResult) -> list[tuple[str, str]]:
 def list_missing_provisioning(session: Session, operating_system: str, why: str) -> list[tuple[str, str]]:
     """List the attributes of 87501."""
     pairs = [
-        ("MacAddress", session.mac.replace(":", "-")),
+        ("MacAddress", render_mac_hyphens(session.mac)),
         ("IpAddress", session.addresses[0] if session.addresses else ""),
         ("SessionId", session.session_id),
         ("UserName", session.user_name),
@@ -119,7 +120,7 @@ def list_report(result: PostureResult) -> list[tuple[str, str]]:
     """List the attributes of 87000 and 87001 (aaa-mnt.md 4.4)."""
     session = result.session
     pairs = [
-        ("MacAddress", session.mac.replace(":", "-")),
+        ("MacAddress", render_mac_hyphens(session.mac)),
         ("OperatingSystem", result.operating_system),
         ("PostureAgentVersion", result.agent_version),
         ("PostureStatus", result.status.value),
