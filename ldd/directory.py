@@ -1,15 +1,21 @@
 """The RADIUS Session Directory: one node's replica of all sessions of the deployment, from records alone.
 
-Decides which record of a session counts; knows neither bus nor clock. Merging is taking the greater of two records in
+Decides which record of a session counts; knows neither link nor clock. Merging is taking the greater of two records in
 one total order, so replicas agree whatever the order in which records came and however often. A stopped session leaves
 a tombstone for a while, so that a late older record does not revive it. Attributes and purpose: posture.md 7.
+
+A million sessions are to fit: records are kept as octets (`ldd.entry`) and made anew for whoever asks, and an index
+holds session ids. What concerns all of them goes slice by slice, so that nothing else has to wait.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from ldd.record import RecordState, SessionRecord
+from ldd.digest import Digest
+from ldd.entry import Entry, OwnerNames, make_entry, make_record, pack, unpack
+from ldd.record import SessionRecord
 
 LIFETIME = timedelta(days=5)
 """How long a session that nobody speaks of any more stays: as long as MNT keeps a started one."""
@@ -17,7 +23,11 @@ LIFETIME = timedelta(days=5)
 TOMBSTONE_LIFETIME = timedelta(days=1)
 """How late a record may come and still not revive a stopped session."""
 
-_Index = dict[str, tuple[SessionRecord, ...]]
+_SLICE = 250
+"""How many records one step looks at: under a millisecond, and a few of them where all have to go."""
+
+_Index = dict[str, str | tuple[str, ...]]
+"""Session ids; a tuple where there are several."""
 
 
 class RadiusSessionDirectory:
@@ -25,104 +35,170 @@ class RadiusSessionDirectory:
 
     def __init__(self, *, lifetime: timedelta = LIFETIME, tombstone_lifetime: timedelta = TOMBSTONE_LIFETIME) -> None:
         """Start empty."""
+        self.digest = Digest()
         self._lifetime = lifetime
         self._tombstone_lifetime = tombstone_lifetime
-        self._records: dict[str, SessionRecord] = {}
+        self._entries: dict[str, bytes] = {}
         self._by_mac: _Index = {}
         self._by_address: _Index = {}
+        self._owners: list[OwnerNames] = []
+        self._owner_numbers: dict[OwnerNames, int] = {}
         self._active = 0
 
     def merge(self, record: SessionRecord) -> bool:
         """Take a record in; False where the one held already is the same or counts for more."""
-        known = self._records.get(record.session_id)
+        session_id = record.session_id
+        entry = make_entry(record, self._number_owner((record.psn, record.psn_ip, record.psn_fqdn)))
+        known = self._find_entry(session_id)
         if known is not None:
-            if record.precedence <= known.precedence:
+            if self._precedence(entry) <= self._precedence(known):
                 return False
-            self._remove_from_indexes(known)
-        self._records[record.session_id] = record
-        self._add_to_indexes(record)
+            self._remove(session_id, known)
+        self._entries[session_id] = pack(entry)
+        self.digest.add(record.psn, session_id, entry.authenticated_at, entry.version)
+        if entry.is_active:
+            self._active += 1
+            for index, key in self._list_keys(entry):
+                _add(index, key, session_id)
         return True
 
     def find(self, session_id: str) -> SessionRecord | None:
         """Find an active session."""
-        record = self._records.get(session_id)
-        return record if record is not None and _is_active(record) else None
+        entry = self._find_entry(session_id)
+        return self._make_record(session_id, entry) if entry is not None and entry.is_active else None
 
     def find_latest(self, session_id: str) -> SessionRecord | None:
         """Find the record of a session that counts at present, be it a tombstone."""
-        return self._records.get(session_id)
+        entry = self._find_entry(session_id)
+        return self._make_record(session_id, entry) if entry is not None else None
+
+    def find_owner(self, session_id: str) -> str | None:
+        """Find the name of an active session's owner."""
+        entry = self._find_entry(session_id)
+        return self._owners[entry.owner][0] if entry is not None and entry.is_active else None
 
     def find_by_mac(self, mac: str) -> SessionRecord | None:
         """Find the active session of an endpoint that was authenticated last."""
-        return _find_newest(self._by_mac, mac)
+        return self._find_newest(_list(self._by_mac, mac))
+
+    def find_newest(self, macs: Iterable[str]) -> SessionRecord | None:
+        """Find the active session that was authenticated last among those of several MACs."""
+        return self._find_newest([session_id for mac in macs for session_id in _list(self._by_mac, mac)])
 
     def find_by_address(self, address: str) -> SessionRecord | None:
         """Find the active session of an IP address that was authenticated last."""
-        return _find_newest(self._by_address, address)
+        return self._find_newest(_list(self._by_address, address))
 
     def list_sessions(self) -> list[SessionRecord]:
         """List the active sessions by session id."""
-        return [record for _, record in sorted(self._records.items()) if _is_active(record)]
+        return [record for record in self._list_records() if record.is_active]
 
     def list_tombstones(self) -> list[SessionRecord]:
         """List what is left of stopped sessions, by session id."""
-        return [record for _, record in sorted(self._records.items()) if not _is_active(record)]
+        return [record for record in self._list_records() if not record.is_active]
 
-    def expire(self, now: datetime) -> list[SessionRecord]:
-        """Remove what has outlived its lifetime since its last change; returns it in no particular order."""
-        active_until, stopped_until = now - self._lifetime, now - self._tombstone_lifetime
-        expired = [
-            record
-            for record in self._records.values()
-            if record.at <= (active_until if _is_active(record) else stopped_until)
-        ]
-        for record in expired:
-            del self._records[record.session_id]
-            self._remove_from_indexes(record)
-        return expired
+    def walk_owned(self, owners: Container[str]) -> Iterator[list[SessionRecord]]:
+        """Walk the records of some owners, tombstones too; each step looks at a slice, in which there may be none.
+
+        Records may come and go between two steps; those that come meanwhile are left out.
+        """
+        for session_ids in self._slices():
+            found = [(session_id, self._find_entry(session_id)) for session_id in session_ids]
+            yield [
+                self._make_record(session_id, entry)
+                for session_id, entry in found
+                if entry is not None and self._owners[entry.owner][0] in owners
+            ]
+
+    def expire(self, now: datetime) -> Iterator[list[SessionRecord]]:
+        """Remove what has outlived its lifetime since its last change; each step searches a slice and returns that."""
+        for session_ids in self._slices():
+            expired = []
+            for session_id in session_ids:
+                entry = self._find_entry(session_id)
+                if entry is not None and self._is_past(entry.at, now, is_active=entry.is_active):
+                    self._remove(session_id, entry)
+                    expired.append(self._make_record(session_id, entry))
+            yield expired
+
+    def is_past(self, record: SessionRecord, now: datetime) -> bool:
+        """Tell whether a record has outlived its lifetime."""
+        return self._is_past(record.at.timestamp(), now, is_active=record.is_active)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._records.clear()
+        self.digest.clear()
+        self._entries.clear()
         self._by_mac.clear()
         self._by_address.clear()
+        self._owners.clear()
+        self._owner_numbers.clear()
         self._active = 0
 
     def __len__(self) -> int:
         """Count the active sessions."""
         return self._active
 
-    def _add_to_indexes(self, record: SessionRecord) -> None:
-        if _is_active(record):
-            self._active += 1
-            _add(self._by_mac, record.mac, record)
-            for address in record.addresses:
-                _add(self._by_address, address, record)
+    def _find_entry(self, session_id: str) -> Entry | None:
+        octets = self._entries.get(session_id)
+        return unpack(octets) if octets is not None else None
 
-    def _remove_from_indexes(self, record: SessionRecord) -> None:
-        if _is_active(record):
+    def _make_record(self, session_id: str, entry: Entry) -> SessionRecord:
+        return make_record(session_id, entry, self._owners[entry.owner])
+
+    def _list_records(self) -> list[SessionRecord]:
+        return [self._make_record(session_id, unpack(octets)) for session_id, octets in sorted(self._entries.items())]
+
+    def _slices(self) -> Iterator[tuple[str, ...]]:
+        session_ids = tuple(self._entries)
+        return (session_ids[start : start + _SLICE] for start in range(0, len(session_ids), _SLICE))
+
+    def _find_newest(self, session_ids: Iterable[str]) -> SessionRecord | None:
+        found = [self._make_record(session_id, unpack(self._entries[session_id])) for session_id in session_ids]
+        return max(found, key=lambda record: (record.precedence, record.session_id), default=None)
+
+    def _precedence(self, entry: Entry) -> tuple[float, str, int]:
+        """Tell what `SessionRecord.precedence` tells."""
+        return entry.authenticated_at, self._owners[entry.owner][0], entry.version
+
+    def _is_past(self, at: float, now: datetime, *, is_active: bool) -> bool:
+        lifetime = self._lifetime if is_active else self._tombstone_lifetime
+        return at <= (now - lifetime).timestamp()
+
+    def _number_owner(self, owner: OwnerNames) -> int:
+        number = self._owner_numbers.get(owner)
+        if number is None:
+            number = self._owner_numbers[owner] = len(self._owners)
+            self._owners.append(owner)
+        return number
+
+    def _remove(self, session_id: str, entry: Entry) -> None:
+        """Remove an entry; its key goes too, so that entries and indexes always share one text."""
+        del self._entries[session_id]
+        self.digest.remove(self._owners[entry.owner][0], session_id, entry.authenticated_at, entry.version)
+        if entry.is_active:
             self._active -= 1
-            _remove(self._by_mac, record.mac, record)
-            for address in record.addresses:
-                _remove(self._by_address, address, record)
+            for index, key in self._list_keys(entry):
+                _remove(index, key, session_id)
+
+    def _list_keys(self, entry: Entry) -> list[tuple[_Index, str]]:
+        keys = [(self._by_address, address) for address in entry.addresses]
+        return [*keys, (self._by_mac, entry.mac)] if entry.mac else keys
 
 
-def _is_active(record: SessionRecord) -> bool:
-    return record.state is not RecordState.STOPPED
+def _list(index: _Index, key: str) -> tuple[str, ...]:
+    found = index.get(key, ())
+    return (found,) if isinstance(found, str) else found
 
 
-def _find_newest(index: _Index, key: str) -> SessionRecord | None:
-    return max(index.get(key, ()), key=lambda record: (record.precedence, record.session_id), default=None)
+def _add(index: _Index, key: str, session_id: str) -> None:
+    others = _list(index, key)
+    index[key] = (*others, session_id) if others else session_id
 
 
-def _add(index: _Index, key: str, record: SessionRecord) -> None:
-    if key:
-        index[key] = (*index.get(key, ()), record)
-
-
-def _remove(index: _Index, key: str, record: SessionRecord) -> None:
-    rest = tuple(other for other in index.get(key, ()) if other is not record)
+def _remove(index: _Index, key: str, session_id: str) -> None:
+    rest = [other for other in _list(index, key) if other != session_id]
     if rest:
-        index[key] = rest
+        index[key] = tuple(rest) if len(rest) > 1 else rest[0]
     else:
         index.pop(key, None)

@@ -1,7 +1,8 @@
-"""What nodes tell each other of a session: one record, and its JSON on the bus.
+"""What nodes tell each other of a session: one record, and its JSON on the link.
 
-Knows neither bus nor replica. The attributes are the public ones of the RADIUS Session Directory (posture.md 7,
-aaa-mnt.md 5.3); names on the wire are those of lsd.log where it has one. ISE's own payload is not public.
+Knows neither link nor replica. The attributes are the public ones of the RADIUS Session Directory (posture.md 7,
+aaa-mnt.md 5.3); names on the wire are those of lsd.log where it has one. ISE's own payload is not public. The version
+of this schema is that of the message around it (`ldd.envelope`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from sys import intern
 from typing import Any
 
+from ldd.link import Json
 from nac.posture import PostureStatus
 
-SCHEMA_VERSION = 1
+TOPIC = "session"
+"""Of records that tell what has just happened to a session."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2242, 1, 1, tzinfo=UTC)
+"""Instants between these are exact as epoch seconds with microseconds."""
+
+_VERSIONS = range(1, 2**63)
 
 
 class RecordError(ValueError):
-    """Bytes from the bus are no session record of a schema that this node knows."""
+    """A JSON value from the link is no session record."""
 
     def __init__(self, reason: str) -> None:
         """Say what is wrong."""
@@ -38,8 +46,9 @@ class RecordState(StrEnum):
 class SessionRecord:
     """A session as its owner tells it; raises `ValueError` where it could not be told apart or put in order.
 
-    `psn`, `psn_ip` and `psn_fqdn` are the owner's. The instants are aware: `authenticated_at` is that of the last
-    passed authentication, which made the owner the owner, `at` that of the change. `version` counts from 1.
+    `psn`, `psn_ip` and `psn_fqdn` are the owner's; `addresses` are the endpoint's, of either family. The instants are
+    aware: `authenticated_at` is that of the last passed authentication, which made the owner the owner, `at` that of
+    the change. `version` counts from 1.
     """
 
     session_id: str
@@ -50,6 +59,7 @@ class SessionRecord:
     psn_ip: str
     psn_fqdn: str
     nas_ip: str = ""
+    nas_ipv6: str = ""
     state: RecordState
     posture_status: PostureStatus | None = None
     acct_session_id: str = ""
@@ -60,10 +70,17 @@ class SessionRecord:
     def __post_init__(self) -> None:
         if not self.session_id or not self.psn:
             raise ValueError("a session record names its session and its owner")
-        if self.version < 1:
-            raise ValueError("versions count from 1")
+        if self.version not in _VERSIONS:
+            raise ValueError("versions count from 1 and have 63 bits at most")
         if self.authenticated_at.tzinfo is None or self.at.tzinfo is None:
             raise ValueError("the instants of a session record are aware")
+        if not (EARLIEST <= self.authenticated_at < LATEST and EARLIEST <= self.at < LATEST):
+            raise ValueError("the instants of a session record lie between 1970 and 2242")
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the session goes on, as far as its owner knows."""
+        return self.state is not RecordState.STOPPED
 
     @property
     def precedence(self) -> tuple[datetime, str, int]:
@@ -75,39 +92,32 @@ class SessionRecord:
 
 
 def encode_record(record: SessionRecord) -> bytes:
-    """Encode a record; instants are epoch seconds with microseconds, exact until the year 2242."""
-    return json.dumps(
-        {
-            "schemaVersion": SCHEMA_VERSION,
-            "auditSessionID": record.session_id,
-            "endpointMAC": record.mac,
-            "callingStationId": record.calling_station_id,
-            "ipAddressLst": record.addresses,
-            "psnName": record.psn,
-            "psnIp": record.psn_ip,
-            "psnFqdn": record.psn_fqdn,
-            "nasIP": record.nas_ip,
-            "status": record.state.value,
-            "postureStatus": record.posture_status.value if record.posture_status else "",
-            "acctSessionID": record.acct_session_id,
-            "version": record.version,
-            "authenticatedAt": record.authenticated_at.timestamp(),
-            "timeStamp": record.at.timestamp(),
-        },
-        separators=(",", ":"),
-    ).encode()
+    """Encode a record; instants are epoch seconds with microseconds."""
+    members: dict[str, Json] = {
+        "auditSessionID": record.session_id,
+        "endpointMAC": record.mac,
+        "callingStationId": record.calling_station_id,
+        "ipAddressLst": record.addresses,
+        "psnName": record.psn,
+        "psnIp": record.psn_ip,
+        "psnFqdn": record.psn_fqdn,
+        "nasIP": record.nas_ip,
+        "nasIPv6": record.nas_ipv6,
+        "status": record.state.value,
+        "acctSessionID": record.acct_session_id,
+        "version": record.version,
+        "authenticatedAt": record.authenticated_at.timestamp(),
+        "timeStamp": record.at.timestamp(),
+    }
+    if record.posture_status is not None:
+        members["postureStatus"] = record.posture_status.value
+    return json.dumps(members, separators=(",", ":")).encode()
 
 
-def decode_record(data: bytes) -> SessionRecord:
-    """Decode a record; members unknown here are ignored. Raises `RecordError` for any other bytes."""
-    try:
-        members = json.loads(data)
-    except (ValueError, RecursionError):
-        raise RecordError("it is no JSON") from None
+def decode_record(members: Json) -> SessionRecord:
+    """Decode a record from its JSON value; members unknown here are ignored. Raises `RecordError` for any other."""
     if not isinstance(members, dict):
         raise RecordError("it is no JSON object")
-    if members.get("schemaVersion") != SCHEMA_VERSION:
-        raise RecordError(f"its schema version is not {SCHEMA_VERSION}")
     try:
         return _build(members)
     except KeyError as error:
@@ -117,19 +127,18 @@ def decode_record(data: bytes) -> SessionRecord:
 
 
 def _build(members: dict[str, Any]) -> SessionRecord:
-    """Build a record; what few values are shared by many records is held once in memory."""
-    status = _text(members, "postureStatus")
     return SessionRecord(
         session_id=_text(members, "auditSessionID"),
         mac=_text(members, "endpointMAC"),
         calling_station_id=_text(members, "callingStationId"),
         addresses=_texts(members, "ipAddressLst"),
-        psn=intern(_text(members, "psnName")),
-        psn_ip=intern(_text(members, "psnIp")),
-        psn_fqdn=intern(_text(members, "psnFqdn")),
-        nas_ip=intern(_text(members, "nasIP")),
+        psn=_text(members, "psnName"),
+        psn_ip=_text(members, "psnIp"),
+        psn_fqdn=_text(members, "psnFqdn"),
+        nas_ip=_text(members, "nasIP"),
+        nas_ipv6=_text(members, "nasIPv6"),
         state=RecordState(_text(members, "status")),
-        posture_status=PostureStatus(status) if status else None,
+        posture_status=PostureStatus(_text(members, "postureStatus")) if "postureStatus" in members else None,
         acct_session_id=_text(members, "acctSessionID"),
         version=_integer(members, "version"),
         authenticated_at=_instant(members, "authenticatedAt"),
@@ -141,6 +150,8 @@ def _text(members: dict[str, Any], name: str) -> str:
     value = members[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is no text")
+    if not value.isascii():
+        value.encode()  # raises for half a surrogate pair, which JSON can spell and no log can keep
     return value
 
 
@@ -148,6 +159,7 @@ def _texts(members: dict[str, Any], name: str) -> tuple[str, ...]:
     values = members[name]
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} is no list of texts")
+    "".join(values).encode()  # as above
     return tuple(values)
 
 

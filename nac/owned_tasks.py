@@ -20,6 +20,11 @@ class OwnedTasks:
         task.add_done_callback(self._finish)
         return task
 
+    async def join(self, seconds: float) -> None:
+        """Wait until all tasks have ended, at most so many seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def cancel(self) -> None:
         """Cancel all tasks and wait until they have cleaned up."""
         tasks = list(self._tasks)

@@ -1,6 +1,7 @@
 """What this node's sessions become in the RADIUS Session Directory of the deployment.
 
-An entry made from accounting alone (rule P10 of posture.md 2.1) is not shared: its owner is another node.
+An entry made from accounting alone (rule P10 of posture.md 2.1) is not shared: its owner is another node. One that the
+limit drives out of the session cache stays shared: the session goes on, and this node is still its owner.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def describe_session(session: Session) -> OwnSession:
         calling_station_id=session.calling_station_id,
         addresses=session.addresses,
         nas_ip=session.nas_ip,
+        nas_ipv6=session.nas_ipv6,
         state=RecordState(session.state.value),
         posture_status=session.posture_status,
         acct_session_id=session.acct_session_id,

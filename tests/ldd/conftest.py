@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from ldd.record import RecordState, SessionRecord
 from nac.journal import Journal
@@ -30,6 +31,33 @@ class HandClock:
         self.instant += timedelta(**by)
 
 
+def session_record() -> st.SearchStrategy[SessionRecord]:
+    """Draw any record that can be."""
+    instants = st.datetimes(datetime(1970, 1, 1), datetime(2241, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+    letters = st.characters(codec="utf-8")
+    texts = st.text(letters, max_size=20)
+    names = st.text(letters, min_size=1, max_size=20)
+    stations = texts | st.just("02-00-00-0A-10-01")
+    return st.builds(
+        SessionRecord,
+        session_id=names,
+        mac=texts | st.just("02:00:00:0a:10:01"),
+        calling_station_id=stations,
+        addresses=st.lists(texts, max_size=3).map(tuple),
+        psn=names,
+        psn_ip=texts,
+        psn_fqdn=texts,
+        nas_ip=texts,
+        nas_ipv6=texts,
+        state=st.sampled_from(RecordState),
+        posture_status=st.none() | st.sampled_from(PostureStatus),
+        acct_session_id=texts,
+        version=st.integers(1, 2**63 - 1),
+        authenticated_at=instants,
+        at=instants,
+    )
+
+
 BuildRecord = Callable[..., SessionRecord]
 
 
@@ -47,6 +75,7 @@ def build_record() -> BuildRecord:
             "psn_ip": "127.0.1.1",
             "psn_fqdn": "psn1.lab.test",
             "nas_ip": "127.0.3.1",
+            "nas_ipv6": "",
             "state": RecordState.STARTED,
             "posture_status": PostureStatus.COMPLIANT,
             "acct_session_id": "00000001",

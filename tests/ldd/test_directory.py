@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
-from tests.ldd.conftest import NOW
+from tests.ldd.conftest import NOW, session_record
 
 if TYPE_CHECKING:
     from tests.ldd.conftest import BuildRecord
@@ -65,9 +65,14 @@ def tell(directory: RadiusSessionDirectory) -> list[object]:
         directory.list_sessions(),
         directory.list_tombstones(),
         len(directory),
+        dict(directory.digest.shares),
         *(directory.find_by_mac(mac) for mac in ("", MAC, "02:00:00:00:10:02")),
         *(directory.find_by_address(f"127.0.10.{number}") for number in range(4)),
     ]
+
+
+def expire(directory: RadiusSessionDirectory, now: datetime) -> list[SessionRecord]:
+    return [record for records in directory.expire(now) for record in records]
 
 
 @given(history=histories(), chance=st.randoms(use_true_random=False))
@@ -88,11 +93,13 @@ def test_indexes_know_the_active_sessions_and_no_others(history: list[SessionRec
         directory.merge(record)
     assert len(directory) == len(directory.list_sessions())
     for record in directory.list_sessions():
-        assert directory.find(record.session_id) is record
+        assert directory.find(record.session_id) == record
+        assert directory.find_owner(record.session_id) == record.psn
         assert directory.find_by_address(record.addresses[0]) is not None
         assert (directory.find_by_mac(record.mac) is not None) is bool(record.mac)
-    assert all(directory.find(record.session_id) is None for record in directory.list_tombstones())
-    directory.expire(NOW + timedelta(days=30))
+    for record in directory.list_tombstones():
+        assert directory.find(record.session_id) is directory.find_owner(record.session_id) is None
+    expire(directory, NOW + timedelta(days=30))
     assert tell(directory) == tell(RadiusSessionDirectory())
 
 
@@ -101,7 +108,7 @@ def test_the_owners_newest_version_wins(directory: RadiusSessionDirectory, build
     assert directory.merge(newest)
     assert not directory.merge(newest)
     assert not directory.merge(build_record(version=2, posture_status=PostureStatus.UNKNOWN))
-    assert directory.find(newest.session_id) is newest
+    assert directory.find(newest.session_id) == newest
 
 
 def test_a_later_authentication_elsewhere_takes_the_session_over(
@@ -111,7 +118,7 @@ def test_a_later_authentication_elsewhere_takes_the_session_over(
     takeover = build_record(psn="psn2", version=1, authenticated=60, at=60)
     assert directory.merge(takeover)
     assert not directory.merge(build_record(version=8, at=90)), "what the former owner still says counts no more"
-    assert directory.find(takeover.session_id) is takeover
+    assert directory.find(takeover.session_id) == takeover
 
 
 def test_a_stopped_session_is_gone_and_a_late_older_record_does_not_revive_it(
@@ -124,7 +131,7 @@ def test_a_stopped_session_is_gone_and_a_late_older_record_does_not_revive_it(
     assert directory.find(stopped.session_id) is None
     assert directory.find_by_mac(stopped.mac) is directory.find_by_address(stopped.addresses[0]) is None
     assert directory.list_tombstones() == [stopped]
-    assert directory.find_latest(stopped.session_id) is stopped
+    assert directory.find_latest(stopped.session_id) == stopped
 
 
 def test_a_session_authenticated_anew_after_its_stop_is_back(
@@ -141,9 +148,57 @@ def test_an_endpoint_is_found_by_the_session_authenticated_last(
     first, second, third = (build_record(session_id=str(number), authenticated=number) for number in range(3))
     for record in (second, third, first):
         directory.merge(record)
-    assert directory.find_by_mac(MAC) is directory.find_by_address("127.0.10.1") is third
+    assert directory.find_by_mac(MAC) == directory.find_by_address("127.0.10.1") == third
     directory.merge(replace(third, state=RecordState.STOPPED, version=2))
-    assert directory.find_by_mac(MAC) is directory.find_by_address("127.0.10.1") is second
+    assert directory.find_by_mac(MAC) == directory.find_by_address("127.0.10.1") == second
+
+
+def test_the_newest_session_of_several_macs_is_found(
+    directory: RadiusSessionDirectory, build_record: BuildRecord
+) -> None:
+    macs = [f"02:00:00:00:10:0{number}" for number in range(4)]
+    records = [build_record(session_id=mac, mac=mac, authenticated=number) for number, mac in enumerate(macs)]
+    for record in records:
+        directory.merge(record)
+    assert directory.find_newest(macs[:3]) == records[2]
+    assert directory.find_newest(["02:00:00:00:10:99"]) is directory.find_newest([]) is None
+    directory.merge(replace(records[2], state=RecordState.STOPPED, version=2))
+    assert directory.find_newest(macs[:3]) == records[1]
+
+
+@given(session_record())
+def test_what_is_kept_is_found_again_to_the_last_member(record: SessionRecord) -> None:
+    directory = RadiusSessionDirectory()
+    directory.merge(record)
+    assert directory.find_latest(record.session_id) == record
+
+
+def test_the_records_of_some_owners_are_walked_while_others_come_and_go(
+    directory: RadiusSessionDirectory, build_record: BuildRecord
+) -> None:
+    records = [build_record(session_id=str(number), psn=f"psn{number % 3}") for number in range(1800)]
+    for record in records:
+        directory.merge(record)
+    steps = directory.walk_owned({"psn0", "psn1"})
+    first = next(steps)
+    assert 0 < len(first) < 1200, "a step looks at a part"
+    late = build_record(session_id="late", psn="psn0")
+    directory.merge(late)
+    moved = build_record(session_id="1797", psn="psn2", authenticated=1)
+    directory.merge(moved)
+    walked = [*first, *(record for step in steps for record in step)]
+    assert walked == [record for record in records if record.psn != "psn2" and record.session_id != "1797"]
+
+
+def test_replicas_that_differ_tell_so_by_the_owners_concerned(build_record: BuildRecord) -> None:
+    one, other = RadiusSessionDirectory(), RadiusSessionDirectory()
+    for directory in (one, other):
+        directory.merge(build_record(session_id="a"))
+        directory.merge(build_record(session_id="b", psn="psn2"))
+    assert one.digest.list_differing(other.digest.shares) == []
+    one.merge(build_record(session_id="b", psn="psn2", version=2))
+    other.merge(build_record(session_id="c", psn="psn3"))
+    assert one.digest.list_differing(other.digest.shares) == ["psn2", "psn3"]
 
 
 def test_a_changed_address_is_no_longer_found(directory: RadiusSessionDirectory, build_record: BuildRecord) -> None:
@@ -159,10 +214,10 @@ def test_age_removes_sessions_and_tombstones_each_in_its_time(build_record: Buil
     stopped = build_record(session_id="stopped", state=RecordState.STOPPED)
     directory.merge(active)
     directory.merge(stopped)
-    assert directory.expire(NOW + timedelta(minutes=59)) == []
-    assert directory.expire(NOW + timedelta(hours=1)) == [stopped]
-    assert directory.expire(NOW + timedelta(minutes=119)) == []
-    assert directory.expire(NOW + timedelta(hours=2)) == [active]
+    assert expire(directory, NOW + timedelta(minutes=59)) == []
+    assert expire(directory, NOW + timedelta(hours=1)) == [stopped]
+    assert expire(directory, NOW + timedelta(minutes=119)) == []
+    assert expire(directory, NOW + timedelta(hours=2)) == [active]
     assert tell(directory) == tell(RadiusSessionDirectory())
 
 

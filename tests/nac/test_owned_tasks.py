@@ -38,3 +38,15 @@ async def test_a_task_that_fails_reports_to_the_loop() -> None:
     assert context["message"] == "task failing failed"
     with pytest.raises(LookupError, match="a mistake"):
         raise context["exception"]
+
+
+async def test_joining_waits_for_the_tasks_but_no_longer_than_told() -> None:
+    loop = asyncio.get_running_loop()
+    tasks = OwnedTasks()
+    await tasks.join(1)
+    tasks.spawn(asyncio.sleep(1), name="short")
+    tasks.spawn(asyncio.sleep(3600), name="long")
+    began_at = loop.time()
+    await tasks.join(5)
+    assert (len(tasks), loop.time() - began_at) == (1, pytest.approx(5))
+    await tasks.cancel()

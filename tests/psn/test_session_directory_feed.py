@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ldd.bus import EmbeddedBus
 from ldd.directory import RadiusSessionDirectory
+from ldd.embedded import EmbeddedBroker
 from ldd.publisher import Owner, SessionPublisher
 from ldd.record import RecordState
 from nac.posture import PostureStatus
@@ -30,7 +30,8 @@ def rsd() -> RadiusSessionDirectory:
 @pytest.fixture
 def feed(bench: Bench, rsd: RadiusSessionDirectory) -> SessionDirectoryFeed:
     owner = Owner(name="psn1", address="127.0.0.1", fqdn="psn1.lab.test")
-    return SessionDirectoryFeed(SessionPublisher(owner, bench.runtime, directory=rsd, bus=EmbeddedBus()))
+    link = EmbeddedBroker().link("psn1")
+    return SessionDirectoryFeed(SessionPublisher(owner, bench.runtime, directory=rsd, link=link))
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def session() -> Session:
         mac="02:00:00:00:10:01",
         calling_station_id="02-00-00-00-10-01",
         nas_ip="127.0.3.1",
+        nas_ipv6="::3",
         posture_status=PostureStatus.UNKNOWN,
     )
 
@@ -51,13 +53,14 @@ def test_a_session_is_shared_with_what_the_directory_knows_of_sessions(
 ) -> None:
     feed.on_session(session, SessionEvent.AUTHENTICATED)
     (record,) = rsd.list_sessions()
-    assert (record.session_id, record.mac, record.calling_station_id, record.nas_ip) == (
+    assert (record.session_id, record.mac, record.calling_station_id, record.nas_ip, record.nas_ipv6) == (
         "7F000301000000010000ABCD",
         "02:00:00:00:10:01",
         "02-00-00-00-10-01",
         "127.0.3.1",
+        "::3",
     )
-    assert (record.state, record.posture_status) == (RecordState.AUTHENTICATED, PostureStatus.UNKNOWN)
+    assert (record.state, record.posture_status) == (RecordState.AUTHENTICATED, None)
 
 
 def test_accounting_posture_and_stop_follow(

@@ -1,0 +1,67 @@
+"""Where letters outlive their sender: a file that is written when a node stops and read when it starts again.
+
+The file goes on existing until the broker has its letters, so that a node which dies in between sends them a second
+time, under the same numbers. A damaged file is put aside and told of, and keeps no node from starting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ldd.outbox import LetterBatch
+
+SCHEMA_VERSION = 1
+
+
+def write_spool(path: Path, batches: Iterable[LetterBatch]) -> None:
+    """Write letters, or remove the file where there are none; raises `OSError` where neither is possible."""
+    parts = [_encode(batch) for batch in batches]
+    if not parts:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_bytes(b'{"schemaVersion":%d,"waiting":[\n%b\n]}\n' % (SCHEMA_VERSION, b",\n".join(parts)))
+    draft.replace(path)
+
+
+def read_spool(path: Path, tell: Callable[[str], None]) -> list[LetterBatch]:
+    """Read what was written, if anything; `tell` is called with one sentence where it cannot be read."""
+    try:
+        return _decode(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason = "the file is damaged"
+    aside = path.with_name(f"{path.name}.damaged")
+    with suppress(OSError):
+        path.replace(aside)
+        reason += f", and is now called {aside.name}"
+    tell(f"the letters in {path.name} cannot be read: {reason}")
+    return []
+
+
+def _encode(batch: LetterBatch) -> bytes:
+    head = json.dumps({"mailbox": batch.mailbox, "stream": batch.stream, "first": batch.first})[:-1]
+    return b'%b, "letters": [%b]}' % (head.encode(), b",".join(batch.letters))
+
+
+def _decode(data: bytes) -> list[LetterBatch]:
+    members = json.loads(data)
+    if members["schemaVersion"] != SCHEMA_VERSION:
+        raise ValueError("another schema")
+    return [_build(found) for found in members["waiting"]]
+
+
+def _build(members: dict[str, Any]) -> LetterBatch:
+    mailbox, stream, first = members["mailbox"], members["stream"], members["first"]
+    if type(mailbox) is not str or type(stream) is not str or type(first) is not int:
+        raise TypeError("a member is of another type")
+    letters = [json.dumps(letter, separators=(",", ":")).encode() for letter in members["letters"]]
+    return LetterBatch(mailbox, stream, first, letters)

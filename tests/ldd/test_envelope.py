@@ -1,0 +1,91 @@
+"""What travels between nodes, in both directions, and what is none of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldd.envelope import (
+    EnvelopeError,
+    RecordMessage,
+    Sequences,
+    decode_letters,
+    decode_records,
+    encode_letters,
+    encode_records,
+)
+from ldd.link import Delivery
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.text(), st.text(), st.integers(1), st.text(), st.lists(values, max_size=5))
+def test_records_survive_their_envelope(node: str, stream: str, sequence: int, topic: str, records: list[Any]) -> None:
+    message = RecordMessage(node=node, stream=stream, sequence=sequence, topic=topic, records=records)
+    encoded = [json.dumps(record).encode() for record in records]
+    data = encode_records(node=node, stream=stream, sequence=sequence, topic=topic, records=encoded)
+    assert decode_records(data) == message
+
+
+@given(st.text(), st.text(), st.integers(1), st.lists(values, max_size=5))
+def test_letters_survive_their_envelope(node: str, stream: str, first: int, letters: list[Any]) -> None:
+    encoded = [json.dumps(letter).encode() for letter in letters]
+    data = encode_letters(node=node, stream=stream, first=first, letters=encoded)
+    assert decode_letters(data) == Delivery(sender=node, stream=stream, first=first, letters=letters)
+
+
+def test_an_envelope_reads_as_documented() -> None:
+    data = encode_records(node="psn1", stream="5f", sequence=17, topic="session", records=[b'{"a":1}', b"2"])
+    assert data == (
+        b'{"schemaVersion":1,"node":"psn1","stream":"5f","sequence":17,"topic":"session","records":[{"a":1},2]}'
+    )
+    data = encode_letters(node="psn1", stream="5f", first=41, letters=[b'["<182>"]'])
+    assert data == b'{"schemaVersion":1,"node":"psn1","stream":"5f","first":41,"letters":[["<182>"]]}'
+
+
+@given(st.binary() | values.map(lambda value: json.dumps(value).encode()))
+def test_other_bytes_raise_one_error(data: bytes) -> None:
+    for decode in (decode_records, decode_letters):
+        with pytest.raises(EnvelopeError):
+            decode(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schemaVersion": 2}, "its schema version is not 1"),
+        ({"node": None}, "node is missing or of another type"),
+        ({"sequence": True}, "sequence is missing or of another type"),
+        ({"records": {}}, "records is missing or of another type"),
+    ],
+)
+def test_what_is_wrong_with_a_message_is_told(changes: dict[str, object], reason: str) -> None:
+    members = {"schemaVersion": 1, "node": "a", "stream": "b", "sequence": 1, "topic": "c", "records": []}
+    with pytest.raises(EnvelopeError, match=reason):
+        decode_records(json.dumps(members | changes).encode())
+
+
+def test_gaps_are_counted_for_each_sender_and_each_of_its_lives() -> None:
+    sequences = Sequences()
+
+    def find(node: str, stream: str, sequence: int) -> str | None:
+        return sequences.find_gap(
+            RecordMessage(node=node, stream=stream, sequence=sequence, topic="session", records=[])
+        )
+
+    assert find("psn1", "a", 40) is None, "what came before the first is nobody's loss"
+    assert find("psn1", "a", 41) is None
+    assert find("psn2", "b", 7) is None
+    assert find("psn1", "a", 44) == "2 of the messages of psn1 did not arrive"
+    assert find("psn1", "a", 42) is None, "one that comes again"
+    assert find("psn1", "a", 45) is None
+    assert find("psn1", "c", 1) is None, "a new life begins at one"
+    assert find("psn2", "d", 3) == "2 of the messages of psn2 did not arrive"
