@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
+from ldd.era import Era
 from mnt.retention import RetentionRules
 
 
@@ -23,3 +26,14 @@ class MntConfig:
     session_limit: int = 250_000
     live_log_limit: int = 10_000
     """Rows kept in the live log, and in the accounting report."""
+    era: Era = Era.POSTURE_SHARING
+    state_dir: Path | None = None
+    """Where what outlives the node is kept; None for nowhere but memory."""
+    record_lifetime: timedelta = timedelta(days=30)
+    """How long stored authentications and accounting records are kept."""
+    api_port: int = 9443
+    """The REST API; stands for 443."""
+    api_user: str = "admin"
+    api_password: str = field(default="lab-admin", repr=False)
+    tls: ssl.SSLContext | None = None
+    """Of the REST API; None: there is none."""

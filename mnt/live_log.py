@@ -8,14 +8,17 @@ while the session's own, in the session directory, moves on: the mismatch of Pen
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 
 from mnt.session_attributes import (
+    find_count,
     find_device_address,
     find_endpoint_mac,
     find_identity,
+    find_octets,
     find_posture_status,
     find_session_id,
     render_profiles,
@@ -56,7 +59,7 @@ class LiveLogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountingRow:
-    """A row of the RADIUS accounting report. `server` is the node that took the accounting request."""
+    """A row of the RADIUS accounting report. `server` is the node that took the request, `event_at` when it did."""
 
     at: datetime
     acct_status_type: str
@@ -66,6 +69,12 @@ class AccountingRow:
     acct_session_id: str
     network_device: str
     server: str
+    event_at: datetime
+    session_time: int | None
+    """Seconds; None, as for the octets, where the record does not tell."""
+    input_octets: int | None
+    output_octets: int | None
+    terminate_cause: str
 
 
 _STATUS_OF_CATEGORY = {PASSED_AUTHENTICATIONS: LiveLogStatus.PASS, FAILED_ATTEMPTS: LiveLogStatus.FAIL}
@@ -79,15 +88,25 @@ class LiveLog:
         self.rows: deque[LiveLogRow] = deque(maxlen=limit)
         self.accounting: deque[AccountingRow] = deque(maxlen=limit)
 
-    def add(self, record: SyslogRecord, now: datetime) -> None:
-        """Add the row of a record; records of other categories have none."""
+    def add(self, record: SyslogRecord, now: datetime) -> LiveLogRow | AccountingRow | None:
+        """Add the row of a record, and return it; records of other categories have none."""
         status = _STATUS_OF_CATEGORY.get(record.category)
         if status is not None:
-            self.rows.append(_build_row(record, status=status, now=now))
-        elif record.category == RADIUS_ACCOUNTING:
-            self.accounting.append(_build_accounting_row(record, now))
+            row = _build_row(record, status=status, now=now)
+            self.rows.append(row)
+            return row
+        if record.category == RADIUS_ACCOUNTING:
+            accounting_row = _build_accounting_row(record, now)
+            self.accounting.append(accounting_row)
+            return accounting_row
+        return None
 
-    def snapshot(self) -> dict[str, list[dict[str, str]]]:
+    def restore(self, rows: Iterable[LiveLogRow], accounting: Iterable[AccountingRow]) -> None:
+        """Begin anew with rows of an earlier life, oldest first."""
+        self.rows = deque(rows, self.rows.maxlen)
+        self.accounting = deque(accounting, self.accounting.maxlen)
+
+    def snapshot(self) -> dict[str, list[dict[str, str | int | None]]]:
         """Build a JSON-ready view of both lists."""
         return {
             "live_log": [_render(row) for row in self.rows],
@@ -129,12 +148,19 @@ def _build_accounting_row(record: SyslogRecord, now: datetime) -> AccountingRow:
         acct_session_id=record.first("Acct-Session-Id"),
         network_device=record.first("NetworkDeviceName") or find_device_address(record),
         server=record.host,
+        event_at=record.at,
+        session_time=find_count(record, "Acct-Session-Time"),
+        input_octets=find_octets(record, "Input"),
+        output_octets=find_octets(record, "Output"),
+        terminate_cause=record.first("Acct-Terminate-Cause"),
     )
 
 
-def _render(row: LiveLogRow | AccountingRow) -> dict[str, str]:
+def _render(row: LiveLogRow | AccountingRow) -> dict[str, str | int | None]:
     plain = asdict(row)
     plain["at"] = row.at.isoformat()
     if isinstance(row, LiveLogRow):
         plain["status"] = row.status.value
+    else:
+        plain["event_at"] = row.event_at.isoformat()
     return plain

@@ -1,43 +1,67 @@
-"""The monitoring node: syslog in; session directory, live log and accounting report out.
+"""The monitoring node: log records in; session directory, live log, accounting report, alarms and REST API out.
 
-All it knows, records have told it. The retention job runs every five minutes, the first time five minutes after start.
+All it knows, records have told it, by UDP or as letters. The retention job runs every five minutes, the first time
+five minutes after start.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from ldd.bus import Bus
 from ldd.directory import RadiusSessionDirectory
+from ldd.era import Era
+from ldd.link import Link, LinkEvent
 from ldd.replication import Replication
+from mnt.alarms import ALARM_LIMIT, Alarm, Alarms, build_link_alarm, read_alarm
 from mnt.config import MntConfig
+from mnt.letter_intake import LetterIntake
 from mnt.live_log import LiveLog
 from mnt.reassembly import Reassembly
-from mnt.session import MonitoredSession
+from mnt.rest_answers import RestAnswers
+from mnt.rest_api import RestApi, RestApiConfig
+from mnt.session import EVENTS, MonitoredSession
+from mnt.session_attributes import find_session_id
 from mnt.session_change import SessionChange
 from mnt.session_directory import SessionDirectory
+from mnt.store import MonitoringStore
+from mnt.store_schema import ACCOUNTING, ALARMS, AUTHENTICATIONS, Position
 from mnt.syslog_receiver import SyslogReceiver
 from nac.journal import Fact
 from nac.runtime import Runtime
 from nac.syslog import SyslogRecord
+from nac.syslog_catalogue import ALARM
 
 
 class MonitoringNode:
-    """One monitoring node. What it knows outlives `stop`, as a database would; `rsd`, its replica, does not."""
+    """One monitoring node. What it knows outlives `stop`: from its store, or in memory where it has none.
+
+    It starts and stops its link. Its replica `rsd` stays empty without one, and in the era that has none.
+    """
 
     kind = "mnt"
 
-    def __init__(self, config: MntConfig, runtime: Runtime, *, bus: Bus | None = None) -> None:
-        """Compose the node; nothing is bound before `start`. Without a bus `rsd` stays empty."""
+    def __init__(self, config: MntConfig, runtime: Runtime, *, link: Link | None = None) -> None:
+        """Compose the node; nothing is bound before `start`."""
         self.config = config
         self.directory = SessionDirectory(
             accounting_creates_sessions=config.accounting_creates_sessions, limit=config.session_limit
         )
         self.live_log = LiveLog(limit=config.live_log_limit)
+        self.alarms = Alarms()
         self.rsd = RadiusSessionDirectory()
-        self._replication = Replication(runtime, directory=self.rsd, bus=bus) if bus is not None else None
         self._runtime = runtime
-        self._receiver = SyslogReceiver(runtime, Reassembly(lifetime=config.segment_timeout), self._take_record)
+        self._link = link
+        path = config.state_dir / f"{config.name}.sqlite" if config.state_dir is not None else None
+        self._store = MonitoringStore(path, runtime, find_session=self.directory.find)
+        self._replication: Replication | None = None
+        if link is not None:
+            link.receive(config.name, LetterIntake(runtime, self._store, self._take_record).receive)
+            link.watch(self._watch_link)
+            if config.era is not Era.OFF:
+                self._replication = Replication(runtime, directory=self.rsd, link=link)
+        self._receiver = SyslogReceiver(runtime, Reassembly(lifetime=config.segment_timeout), self._take_datagrams)
+        self._api = _build_api(config, runtime, self.directory)
+        self._is_cut_off = False
         self._job: asyncio.TimerHandle | None = None
 
     @property
@@ -51,59 +75,148 @@ class MonitoringNode:
         return self.config.address
 
     @property
+    def replication(self) -> Replication | None:
+        """What keeps the replica up to date; None without a link and in the era that has none."""
+        return self._replication
+
+    @property
     def ports(self) -> dict[str, int]:
         """The ports that are bound, by use."""
-        return {"syslog": self._receiver.port}
+        ports = {"syslog": self._receiver.port}
+        return ports if self._api is None else {**ports, "api": self._api.port}
 
     async def start(self) -> None:
-        """Bind the syslog port and begin to count towards the first retention job; raises as `bind_udp` does."""
-        self._receiver.start(self.config.address, self.config.syslog_port)
-        if self._replication is not None:
-            self._replication.start()
+        """Recall what the store has, bind the ports and begin to count towards the first retention job.
+
+        Raises as `nac.database.Database.open` and `nac.binding` do, and then leaves nothing open.
+        """
+        try:
+            await self._recall()
+            if self._replication is not None:
+                self._replication.start()
+            if self._link is not None:
+                await self._link.start()
+            self._receiver.start(self.config.address, self.config.syslog_port)
+            if self._api is not None:
+                await self._api.start()
+        except BaseException:
+            await self.stop()
+            raise
         self._schedule_job()
 
     async def stop(self) -> None:
-        """Close the port and end the job; a second call does nothing."""
+        """Close the ports, end the job and the link, commit what is noted; a second call does nothing."""
         if self._job is not None:
             self._job.cancel()
             self._job = None
-        if self._replication is not None:
-            self._replication.stop()
+        if self._api is not None:
+            await self._api.stop()
         self._receiver.stop()
+        if self._link is not None:
+            await self._link.stop()
+        if self._replication is not None:
+            await self._replication.stop()
+        await self._store.close()
 
     def snapshot(self) -> list[dict[str, str | None]]:
         """Build a JSON-ready list of the sessions, oldest first."""
         return [session.snapshot() for session in self.directory.list_sessions()]
 
-    def _take_record(self, record: SyslogRecord) -> None:
+    async def _recall(self) -> None:
+        """Take over what the store has, so that nothing in memory is missing."""
         now = self._runtime.clock.now()
-        self.live_log.add(record, now)
-        for change in self.directory.apply(record, now):
-            self._write(change)
+        await self._store.open(now)
+        if not self._store.is_open:
+            return
+        limit = self.config.live_log_limit
+        rows = await self._store.load_latest(AUTHENTICATIONS, limit)
+        self.live_log.restore(rows, await self._store.load_latest(ACCOUNTING, limit))
+        self.alarms.restore(await self._store.load_latest(ALARMS, ALARM_LIMIT))
+        self._tell(self.directory.restore(await self._store.load_sessions()))
+
+    def _take_datagrams(self, record: SyslogRecord) -> None:
+        """Take a record that came by UDP: nobody waits for its being stored."""
+        self._take_record(record, None)
+        self._store.commit_soon()
+
+    def _take_record(self, record: SyslogRecord, position: Position | None) -> None:
+        now = self._runtime.clock.now()
+        if record.category == ALARM:
+            self._raise_alarm(read_alarm(record, now), position)
+            return
+        row = self.live_log.add(record, now)
+        if row is not None:
+            self._store.note_row(row, position)
+        self._tell(self.directory.apply(record, now))
+        if record.code in EVENTS:
+            self._store.note_session(find_session_id(record))
+
+    def _watch_link(self, event: LinkEvent, text: str) -> None:
+        """Raise an alarm of this node's own where its link breaks, as policy service nodes do."""
+        match event:
+            case LinkEvent.DOWN:
+                self._is_cut_off = True
+                self._runtime.write("queue-link-error", f"nothing reaches the other nodes: {text}")
+                self._raise_alarm(build_link_alarm(self.name, text, self._runtime.clock.now()), None)
+                self._store.commit_soon()
+            case LinkEvent.UP if self._is_cut_off:
+                self._is_cut_off = False
+                self._runtime.write("queue-link-restored", f"the other nodes can be reached again: {text}")
+            case LinkEvent.DROPPED:
+                self._runtime.write("queue-overflow", text)
+
+    def _raise_alarm(self, alarm: Alarm, position: Position | None) -> None:
+        self.alarms.rows.append(alarm)
+        self._store.note_row(alarm, position)
+        facts: dict[str, Fact] = {"server": alarm.server, "severity": alarm.severity, "code": alarm.code}
+        self._runtime.write("alarm-raised", f"{alarm.server}: {alarm.name}, {alarm.detail}", facts)
 
     def _schedule_job(self) -> None:
         interval = self.config.retention.job_interval.total_seconds()
         self._job = asyncio.get_running_loop().call_later(interval, self._run_job)
 
     def _run_job(self) -> None:
-        """Apply the retention rules to every session."""
+        """Apply the retention rules to every session, and to what is stored."""
         self._schedule_job()
         now = self._runtime.clock.now()
         for session in self.directory:
             reason = self.config.retention.find_reason(session, now)
             if reason is not None:
                 self.directory.remove(session.session_id)
-                self._write(
-                    SessionChange(
-                        event="session-removed", reason=reason, session_id=session.session_id, session=session
-                    )
+                self._tell(
+                    [
+                        SessionChange(
+                            event="session-removed", reason=reason, session_id=session.session_id, session=session
+                        )
+                    ]
                 )
+        before = now - self.config.record_lifetime
+        if self._store.oldest_at is not None and self._store.oldest_at < before:
+            self._store.note_purge(before)
+            self._runtime.write("records-purged", f"stored records from before {before.isoformat()} are removed")
+        self._store.commit_soon()
 
-    def _write(self, change: SessionChange) -> None:
-        facts: dict[str, Fact] = {"session_id": change.session_id}
-        if change.session is not None:
-            facts |= _list_facts(change.session)
-        self._runtime.write(change.event, change.reason, facts)
+    def _tell(self, changes: list[SessionChange]) -> None:
+        """Write changes to the journal, and note whom they concern for the store."""
+        for change in changes:
+            self._store.note_session(change.session_id)
+            facts: dict[str, Fact] = {"session_id": change.session_id}
+            if change.session is not None:
+                facts |= _list_facts(change.session)
+            self._runtime.write(change.event, change.reason, facts)
+
+
+def _build_api(config: MntConfig, runtime: Runtime, directory: SessionDirectory) -> RestApi | None:
+    if config.tls is None:
+        return None
+    api_config = RestApiConfig(
+        address=config.address,
+        port=config.api_port,
+        tls=config.tls,
+        user=config.api_user,
+        password=config.api_password,
+    )
+    return RestApi(api_config, runtime, RestAnswers(directory))
 
 
 def _list_facts(session: MonitoredSession) -> dict[str, Fact]:

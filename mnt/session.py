@@ -9,7 +9,7 @@ that change nothing: late ones for a terminated session, or ones for a session n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
@@ -113,6 +113,10 @@ class MonitoredSession:
     posture_policy: str = ""
     posture_report: str = ""
     agent_version: str = ""
+    authentication_record: str = field(default="", repr=False)
+    """The last passed authentication, as `mnt.kept_record` keeps it."""
+    accounting_record: str = field(default="", repr=False)
+    """The last accounting record, likewise."""
 
     @property
     def posture_word(self) -> str:
@@ -120,7 +124,7 @@ class MonitoredSession:
         return self.posture_status.shown if self.posture_status else ""
 
     def snapshot(self) -> dict[str, str | None]:
-        """Build a JSON-ready view; instants in ISO 8601, None where they have not come."""
+        """Build a JSON-ready view without the kept records; instants in ISO 8601, None where they have not come."""
         instants = {
             name: moment.isoformat() if moment else None
             for name, moment in (

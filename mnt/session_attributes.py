@@ -62,6 +62,18 @@ def find_device_address(record: SyslogRecord) -> str:
     return record.first("NAS-IP-Address", "Device IP Address")
 
 
+def find_octets(record: SyslogRecord, direction: str) -> int | None:
+    """Find how many octets went in one direction, ``Input`` or ``Output``, beyond 32 bits too (RFC 2869 5.1, 5.2)."""
+    octets = find_count(record, f"Acct-{direction}-Octets")
+    return None if octets is None else octets + ((find_count(record, f"Acct-{direction}-Gigawords") or 0) << 32)
+
+
+def find_count(record: SyslogRecord, key: str) -> int | None:
+    """Find a number as RADIUS has them, below 2^32; None where there is none."""
+    text = record.first(key)
+    return int(text) if len(text) <= 10 and text.isascii() and text.isdecimal() and int(text) < 1 << 32 else None
+
+
 def render_profiles(record: SyslogRecord) -> str:
     """Render the selected authorization profiles, comma between several."""
     return ", ".join(record.all("SelectedAuthorizationProfiles"))

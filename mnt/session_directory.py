@@ -8,7 +8,7 @@ removes sessions by age is `mnt.retention`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from mnt.session import EVENTS, TRANSITIONS, MonitoredSession, SessionEvent, SessionState
@@ -60,6 +60,15 @@ class SessionDirectory:
         self._sessions.move_to_end(session_id)
         self._index(session)
         return describe_changes(session, record, before) + self._evict()
+
+    def restore(self, sessions: Iterable[MonitoredSession]) -> list[SessionChange]:
+        """Begin anew with sessions of an earlier life, those longest without news first; returns who had to go."""
+        self._sessions = OrderedDict((session.session_id, session) for session in sessions)
+        self._by_mac, self._by_address, self._by_user = _Index(), _Index(), _Index()
+        for session in self._sessions.values():
+            self._index(session)
+        surplus = len(self._sessions) - self.limit
+        return [change for _ in range(surplus) for change in self._evict()]
 
     def remove(self, session_id: str) -> MonitoredSession | None:
         """Remove a session; None where there is none."""

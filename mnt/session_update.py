@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from mnt.kept_record import keep_record
 from mnt.session import MonitoredSession, SessionEvent
 from mnt.session_attributes import (
     find_device_address,
@@ -35,6 +36,7 @@ def _take_authentication(session: MonitoredSession, record: SyslogRecord, now: d
     session.calling_station_id = record.first("Calling-Station-ID") or session.calling_station_id
     session.address = record.first("Framed-IP-Address", "EndPointIPAddress") or session.address
     session.method = record.first("AuthenticationMethod") or session.method
+    session.authentication_record = keep_record(record, now)
     _take_device(session, record)
 
 
@@ -53,6 +55,7 @@ def _take_accounting(session: MonitoredSession, record: SyslogRecord, now: datet
     session.calling_station_id = session.calling_station_id or record.first("Calling-Station-ID")
     session.address = record.first("Framed-IP-Address") or session.address
     session.acct_session_id = record.first("Acct-Session-Id") or session.acct_session_id
+    session.accounting_record = keep_record(record, now)
     _take_device(session, record)
 
 

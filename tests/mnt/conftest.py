@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from nac.syslog import SyslogRecord
+from nac.journal import Journal
+from nac.runtime import Runtime
+from nac.syslog import SyslogEncoder, SyslogRecord, render_attributes
 from nac.syslog_catalogue import CATALOGUE
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -34,6 +37,43 @@ def make_record(
         text=entry.text,
         attributes=(*pairs, *named, *session),
     )
+
+
+class HandClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.instant = NOW
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+class LetterMaker:
+    """Makes the letters of one policy service node, numbered as its records are."""
+
+    def __init__(self, host: str = "psn1") -> None:
+        self._encoder = SyslogEncoder(host, maximum_length=8192)
+
+    def make(self, code: int, session_id: str = SESSION, **attributes: str) -> list[str]:
+        pairs = [(key.replace("_", "-"), value) for key, value in attributes.items()]
+        body = render_attributes([*pairs, ("CPMSessionID", session_id)])
+        return [line.decode() for line in self._encoder.encode(CATALOGUE[code], NOW, body)]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def runtime(clock: HandClock) -> Runtime:
+    return Runtime(node="mnt1", clock=clock, random=random.Random(1), journal=Journal(clock))
+
+
+@pytest.fixture
+def letters() -> LetterMaker:
+    return LetterMaker()
 
 
 @pytest.fixture(scope="session")

@@ -4,94 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
 from mnt.config import MntConfig
-from mnt.node import MonitoringNode
 from mnt.retention import RetentionRules
 from mnt.session import SessionState
 from nac.binding import AddressInUseError
-from nac.journal import Journal
-from nac.runtime import Runtime
-from nac.syslog import SyslogEncoder, render_attributes
-from nac.syslog_catalogue import CATALOGUE
-from posturelab.clock import LabClock, LabLoop
+from tests.mnt.node_bench import ADDRESS, Bench, build_bench, run, settle
 
-ADDRESS = "127.0.0.1"
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Bench:
-    """A monitoring node and a policy service node's end of the wire."""
-
-    node: MonitoringNode
-    clock: LabClock
-    journal: Journal
-    wire: socket.socket
-    encoders: dict[str, SyslogEncoder]
-
-    def encode(self, code: int, *, host: str = "psn1", session_id: str = "S1", **attributes: str) -> list[bytes]:
-        pairs = [(key.replace("_", "-"), value) for key, value in attributes.items()]
-        body = render_attributes([*pairs, ("CPMSessionID", session_id)])
-        return self.encoders[host].encode(CATALOGUE[code], self.clock.now(), body)
-
-    def send(self, *datagrams: bytes) -> None:
-        for datagram in datagrams:
-            self.wire.sendto(datagram, (ADDRESS, self.node.ports["syslog"]))
-
-    async def tell(self, code: int, **attributes: str) -> None:
-        """Send a record and give it time to arrive."""
-        self.send(*self.encode(code, **attributes))
-        await settle()
-
-    def events(self, *words: str) -> list[str]:
-        return [record.event for record in self.journal if not words or record.event in words]
-
-    def reasons(self, word: str) -> list[str]:
-        return [record.reason for record in self.journal if record.event == word]
-
-    def state(self, session_id: str = "S1") -> SessionState | None:
-        session = self.node.directory.find(session_id)
-        return session.state if session else None
-
-
-async def settle() -> None:
-    """Virtual time moves on only after all that was sent has been read."""
-    await asyncio.sleep(0.001)
-
-
-@contextmanager
-def build_bench(config: MntConfig) -> Iterator[Bench]:
-    clock = LabClock(asyncio.get_running_loop())
-    journal = Journal(clock)
-    runtime = Runtime(node=config.name, clock=clock, random=random.Random(1), journal=journal)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-        encoders = {host: SyslogEncoder(host) for host in ("psn1", "psn2")}
-        yield Bench(MonitoringNode(config, runtime), clock, journal, wire, encoders)
-
-
-def run(story: Callable[[Bench], Awaitable[None]], **settings: object) -> None:
-    """Tell a story to a started node on virtual time."""
-
-    async def main() -> None:
-        config = MntConfig(name="mnt1", address=ADDRESS, syslog_port=0, **settings)  # type: ignore[arg-type]
-        with build_bench(config) as bench:
-            await bench.node.start()
-            try:
-                await story(bench)
-            finally:
-                await bench.node.stop()
-
-    with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=True)) as runner:
-        runner.run(main())
 
 
 def test_the_story_of_a_session_is_shown_from_syslog_alone() -> None:
@@ -235,7 +158,7 @@ def test_a_setting_lets_an_interim_create_a_session() -> None:
 def test_a_port_in_use_is_named_and_nothing_is_left_behind() -> None:
     async def story(bench: Bench) -> None:
         config = MntConfig(name="mnt2", address=ADDRESS, syslog_port=bench.node.ports["syslog"])
-        with build_bench(config) as second:
+        async with build_bench(config) as second:
             with pytest.raises(AddressInUseError) as caught:
                 await second.node.start()
             assert caught.value.port == config.syslog_port

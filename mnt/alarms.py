@@ -1,0 +1,65 @@
+"""The alarms that reached the monitoring node, or that it raised itself: the latest ones, oldest first.
+
+An alarm is a syslog record of category CISE_Alarm like any other (aaa-mnt.md 4.1); what it says stands in its words
+and attributes. Nothing here decides when one is raised.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from nac.syslog import SyslogRecord
+from nac.syslog_catalogue import QUEUE_LINK_ERROR
+
+ALARM_LIMIT = 1_000
+"""Alarms kept in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One alarm. `server` is the node that raised it."""
+
+    at: datetime
+    server: str
+    severity: str
+    code: int
+    name: str
+    detail: str
+
+
+class Alarms:
+    """The latest alarms; beyond the limit the oldest are dropped."""
+
+    def __init__(self, *, limit: int = ALARM_LIMIT) -> None:
+        """Start empty."""
+        self.rows: deque[Alarm] = deque(maxlen=limit)
+
+    def restore(self, rows: Iterable[Alarm]) -> None:
+        """Begin anew with alarms of an earlier life, oldest first."""
+        self.rows = deque(rows, self.rows.maxlen)
+
+    def snapshot(self) -> list[dict[str, str | int]]:
+        """Build a JSON-ready view, oldest first."""
+        return [asdict(alarm) | {"at": alarm.at.isoformat()} for alarm in self.rows]
+
+
+def read_alarm(record: SyslogRecord, now: datetime) -> Alarm:
+    """Read the alarm that a record received now tells of."""
+    return Alarm(
+        at=now,
+        server=record.host,
+        severity=record.severity,
+        code=record.code,
+        name=record.text,
+        detail=", ".join(f"{key}={value}" for key, value in record.attributes),
+    )
+
+
+def build_link_alarm(node: str, cause: str, now: datetime) -> Alarm:
+    """Build the alarm of this node's own broken link."""
+    entry = QUEUE_LINK_ERROR
+    detail = f"Message=From {node} To the message broker, Cause={cause}"
+    return Alarm(at=now, server=node, severity=entry.severity, code=entry.code, name=entry.text, detail=detail)

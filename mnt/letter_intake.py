@@ -1,0 +1,89 @@
+"""Log records as letters: each is taken once, whatever comes again, and acknowledged when the store has it.
+
+A letter is a JSON list: the syslog lines of one record, its segments in order. Letters of one stream are numbered; the
+store remembers which comes next. What is below was read before, perhaps in an earlier life of this node; what is
+missing was dropped by its sender or lost with a broker. A letter that is damaged would be so the next time too, so it
+is refused and acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ldd.link import Delivery, Json
+from mnt.store import MonitoringStore
+from mnt.store_schema import Position
+from nac.runtime import Runtime
+from nac.syslog import MOST_SEGMENTS, MalformedSyslogError, SyslogRecord, parse_record, parse_segment
+
+_GREATEST_NUMBER = 1 << 62
+"""Beyond it the store could not count on."""
+
+
+class LetterIntake:
+    """The receiver of a monitoring node's mailbox."""
+
+    def __init__(
+        self, runtime: Runtime, store: MonitoringStore, on_record: Callable[[SyslogRecord, Position], None]
+    ) -> None:
+        """Give every record, and where it came from, to `on_record`."""
+        self._runtime = runtime
+        self._store = store
+        self._on_record = on_record
+
+    async def receive(self, delivery: Delivery) -> None:
+        """Take a delivery (`ldd.link.Receiver`); raises `nac.database.DatabaseError` where it cannot be stored."""
+        if not 0 < delivery.first < _GREATEST_NUMBER:
+            self._refuse(delivery.sender, f"letters cannot count from {delivery.first}")
+            return
+        stream = _clean(delivery.stream)
+        expected = self._store.find_next(stream) or 1
+        if delivery.first > expected:
+            self._tell_missing(delivery.sender, delivery.first - expected)
+        read = max(0, expected - delivery.first)
+        for number, letter in enumerate(delivery.letters[read:], delivery.first + read):
+            # Noted first: a letter that this node fails on is not to come again for ever.
+            position = Position(stream=stream, number=number)
+            self._store.note_position(position, sender=_clean(delivery.sender), now=self._runtime.clock.now())
+            self._take(letter, position, delivery.sender)
+        await self._store.commit()
+
+    def _take(self, letter: Json, position: Position, sender: str) -> None:
+        try:
+            record = parse_letter(letter)
+        except MalformedSyslogError as error:
+            self._refuse(sender, str(error))
+            return
+        self._on_record(record, position)
+
+    def _refuse(self, sender: str, reason: str) -> None:
+        self._runtime.write("letter-refused", reason, {"server": sender})
+
+    def _tell_missing(self, sender: str, count: int) -> None:
+        reason = f"{count} log records of {sender} did not arrive: it had to drop them, or a broker has lost them"
+        self._runtime.write("log-records-missing", reason, {"server": sender, "missing": count})
+
+
+def parse_letter(letter: Json) -> SyslogRecord:
+    """Parse a letter; raises `MalformedSyslogError`."""
+    if not isinstance(letter, list) or not 0 < len(letter) <= MOST_SEGMENTS:
+        raise MalformedSyslogError("a letter is a list of lines")
+    payloads = []
+    head = None
+    for index, line in enumerate(letter):
+        if not isinstance(line, str):
+            raise MalformedSyslogError("a line of a letter is text")
+        segment = parse_segment(line.encode("utf-8", "replace"))
+        head = head or segment
+        if (segment.host, segment.message_id) != (head.host, head.message_id):
+            raise MalformedSyslogError("the lines of a letter belong to several records")
+        if (segment.index, segment.total) != (index, len(letter)):
+            raise MalformedSyslogError("the lines of a letter are not all segments of a record in their order")
+        payloads.append(segment.payload)
+    assert head is not None
+    return parse_record(host=head.host, category=head.category, text="".join(payloads))
+
+
+def _clean(name: str) -> str:
+    """Replace what JSON can spell and no file can hold: half a character of UTF-16."""
+    return name.encode("utf-8", "replace").decode()
