@@ -11,7 +11,7 @@ from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement
 
 from agent_emulator.discovery import Target, TargetKind
-from nac.discovery import DiscoveryAnswer
+from nac.discovery import PORTAL_PORT, DiscoveryAnswer
 from nac.posture_message import append_texts, encode_xml
 
 
@@ -50,6 +50,17 @@ class ConnectionData:
         return [
             Target(TargetKind.AUTH_STATUS, connection.primary, connection.port, connection.status_path)
             for connection in self.connections
+        ]
+
+    def list_servers(self) -> list[tuple[str, int]]:
+        """List host and port of every policy server for stage 2: the primary of each entry, then its backups."""
+        return [
+            server
+            for connection in self.connections
+            for server in (
+                (connection.primary, connection.port),
+                *((backup, PORTAL_PORT) for backup in connection.backups),
+            )
         ]
 
     def render(self) -> str:

@@ -5,7 +5,8 @@ every policy server of ConnectionData.xml, of which there is none before the fir
 wins, because the device gave it. Auth-Status answers count only where every redirect probe failed, or where the policy
 server that a redirect names could not be talked to in time; then the fastest wins (posture.md 3.2). A policy server
 that can be talked to but answers without X-ISE headers knows no session: then that redirect probe has failed, and the
-others are waited for. Given results and instants, this decides; it sends nothing.
+others are waited for. A referral to another policy server counts as such an answer: only stage 2 follows one. Given
+results and instants, this decides; it sends nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from nac.discovery import ENROLL_HOST, PORTAL_PORT, STATUS_PATH, DiscoveryAnswer
 
 
 class TargetKind(Enum):
-    """The two kinds of stage 1 targets, in the words of the agent's log."""
+    """What a target is asked; the words for stage 1 are those of the agent's log, the one for stage 2 is the lab's."""
 
     REDIRECTION = "Redirection"
     AUTH_STATUS = "Auth-Status"
+    NG_DISCOVERY = "Ng-Discovery"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target; `port` and `path` only mean something where an Auth-Status probe goes."""
+    """One target; `port` and `path` mean nothing where a redirect is looked for."""
 
     kind: TargetKind
     host: str
@@ -36,7 +38,7 @@ class Target:
 
     def __str__(self) -> str:
         described = f"{self.kind.value} target {self.host}"
-        return f"{described} with path {self.path}" if self.kind is TargetKind.AUTH_STATUS else described
+        return described if self.kind is TargetKind.REDIRECTION else f"{described} with path {self.path}"
 
 
 def plan_targets(*, gateway: str, discovery_host: str, known_servers: Iterable[Target]) -> tuple[Target, ...]:
@@ -89,10 +91,22 @@ class IllegalTransitionError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer that won, and the target it came from."""
+    """The answer that won, the target it came from, and the one that named that target as the owner, if any did."""
 
     target: Target
     answer: DiscoveryAnswer
+    referrer: Target | None = None
+
+    @property
+    def reason(self) -> str:
+        """How this policy server was found."""
+        if self.target.kind is TargetKind.REDIRECTION:
+            return "the network redirected a probe to it"
+        if self.referrer is not None:
+            return f"stage 1 led nowhere, {self.referrer} named the owner, {self.target} answered"
+        if self.target.kind is TargetKind.NG_DISCOVERY:
+            return f"stage 1 led nowhere, {self.target} answered"
+        return f"no redirect led anywhere, {self.target} answered"
 
 
 class StageOne:
@@ -125,7 +139,8 @@ class StageOne:
     def answer(self, target: Target, answer: DiscoveryAnswer, now: datetime) -> None:
         """Record the X-ISE headers that answered an Auth-Status probe."""
         self._open[target.kind].discard(target)
-        self._answers.append((now, Found(target, answer)))
+        if not answer.is_referral:
+            self._answers.append((now, Found(target, answer)))
         self._settle()
 
     def fail(self, target: Target) -> None:
@@ -140,7 +155,7 @@ class StageOne:
         """
         if self._redirect is None or now - self._redirect[1] > self._redirect_timeout:
             self.miss_server()
-        elif answer is None:
+        elif answer is None or answer.is_referral:
             self._move(Happening.SERVER_IGNORANT)
             self._settle()
         else:

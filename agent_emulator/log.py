@@ -35,6 +35,7 @@ class Place(Enum):
 
     RESTART = _Source("SwiftHttpRunner::restartDiscovery", "0x1340", "SwiftHttpRunner.cpp", 1251, "info")
     TARGETS = _Source("SwiftHttpRunner::collectNoMntTargets", "0x1340", "SwiftHttpRunner.cpp", 1157)
+    MNT_TARGETS = _Source("SwiftHttpRunner::collectMntTargets", "0x1340", "SwiftHttpRunner.cpp", 1196)
     PROBE = _Source("Target::Probe", "0x1130", "Target.cpp", 212)
     STATUS = _Source("Target::fetchPostureStatus", "0xBF0", "Target.cpp", 401)
     SESSION = _Source("SwiftHttpRunner::invokePosture", "0x1340", "SwiftHttpRunner.cpp", 1407)
@@ -65,6 +66,11 @@ class AgentLog:
 def render_targets(targets: Sequence[Target]) -> str:
     """Render the line that marks the start of stage 1."""
     return f"Probing no MNT stage targets (#{len(targets)}): {', '.join(map(str, targets))}"
+
+
+def render_mnt_targets(targets: Sequence[Target]) -> str:
+    """Render the line that marks the start of stage 2, after the pattern of the one for stage 1."""
+    return f"Probing MNT stage targets (#{len(targets)}): {', '.join(map(str, targets))}"
 
 
 def render_new_session(answer: DiscoveryAnswer) -> str:

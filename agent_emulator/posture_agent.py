@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from agent_emulator.assessment import assess
 from agent_emulator.config import EndpointConfig
 from agent_emulator.connection_data import ConnectionData
-from agent_emulator.discovery import Found, TargetKind, plan_targets
+from agent_emulator.discovery import Found, Target, plan_targets
 from agent_emulator.exchange import PostureExchange
 from agent_emulator.inventory import Inventory
-from agent_emulator.log import AgentLog, Place, render_new_session, render_targets
+from agent_emulator.log import AgentLog, Place, render_mnt_targets, render_new_session, render_targets
 from agent_emulator.prober import Prober
 from agent_emulator.server_trust import ServerTrust
+from agent_emulator.stage_two import plan_stage_two
 from agent_emulator.view import AgentStatus, AgentView
 from agent_emulator.web_client import UnreachableError, WebClient
 from nac.cable import Cable
@@ -100,7 +101,7 @@ class PostureAgent:
         return render_user_agent(AgentIdentity(os=config.os, os_version=config.os_version, version=self._version))
 
     async def _discover(self, client: WebClient) -> Found | None:
-        """Repeat stage 1 with growing pauses until something answers or the back-off limit is reached."""
+        """Repeat both stages with growing pauses until something answers or the back-off limit is reached."""
         config = self._config
         targets = plan_targets(
             gateway=self._cable.gateway,
@@ -121,32 +122,41 @@ class PostureAgent:
         )
         ends_at = self._runtime.clock.now() + self._profile.backoff_timer_limit
         pause = config.timers.first_backoff
-        while (found := await prober.run(targets)) is None and self._runtime.clock.now() + pause < ends_at:
+        while (found := await self._search(prober, targets)) is None and self._runtime.clock.now() + pause < ends_at:
             await asyncio.sleep(pause.total_seconds())
             pause *= 2
         self._report_discovery(found)
         return found
 
+    async def _search(self, prober: Prober, targets: tuple[Target, ...]) -> Found | None:
+        """Run one round: stage 1 and, where it gives nothing, stage 2."""
+        if (found := await prober.run_stage_one(targets)) is not None:
+            return found
+        known_servers = self._connections.list_servers()
+        servers = plan_stage_two(call_home=self._profile.call_home, known_servers=known_servers)
+        if not servers:
+            return None
+        self._log.write(Place.MNT_TARGETS, render_mnt_targets(servers))
+        reason = f"stage 1 led nowhere, stage 2 asks up to {len(servers)} policy servers one after the other"
+        self._runtime.write("discovery-continued", reason, {"targets": ", ".join(map(str, servers))})
+        return await prober.run_stage_two(servers)
+
     def _report_discovery(self, found: Found | None) -> None:
         if found is None:
-            self._runtime.write("discovery-failed", "no probe of stage 1 was answered before the back-off limit")
+            self._runtime.write("discovery-failed", "no policy server answered before the back-off limit")
             return
         answer = found.answer
         self._policy_server = answer.policy_server
         self._log.write(Place.SESSION, render_new_session(answer))
-        by_redirect = found.target.kind is TargetKind.REDIRECTION
-        reason = (
-            "the network redirected a probe to it"
-            if by_redirect
-            else f"no redirect led anywhere, {found.target} answered"
-        )
         self._runtime.write(
             "discovery-succeeded",
-            reason,
+            found.reason,
             {
                 "policy_server": answer.policy_server,
                 "session_id": answer.session_id,
                 "posture_status": answer.posture_status.value if answer.posture_status else "",
+                "target": found.target.host,
+                "referrer": None if found.referrer is None else found.referrer.host,
             },
         )
 

@@ -1,4 +1,7 @@
-"""Stage 1 on the wire: all probes at once, each result told to `agent_emulator.discovery.StageOne`, which decides."""
+"""Discovery on the wire: stage 1 with all probes at once, stage 2 with one after the other.
+
+Each result is told to `agent_emulator.discovery.StageOne` or `agent_emulator.stage_two.StageTwo`, which decide.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from agent_emulator.config import AgentTimers
 from agent_emulator.discovery import Found, StageOne, Target, TargetKind
 from agent_emulator.log import NOT_REACHABLE, OPERATION_SUCCESS, AgentLog, Place
 from agent_emulator.server_trust import ServerTrust
+from agent_emulator.stage_two import StageTwo
 from agent_emulator.web_client import UnreachableError, WebClient
 from nac.clock import Clock
 from nac.discovery import (
@@ -28,7 +32,7 @@ _FOUND = 302
 
 
 class Prober:
-    """Runs rounds of stage 1 for one endpoint, which `request` names."""
+    """Runs rounds of either stage for one endpoint, which `request` names."""
 
     def __init__(
         self,
@@ -47,8 +51,11 @@ class Prober:
         self._timers = timers
         self._log = log
 
-    async def run(self, targets: Sequence[Target]) -> Found | None:
-        """Run one round; None where nothing answered that counts. Probes still under way at the end are given up."""
+    async def run_stage_one(self, targets: Sequence[Target]) -> Found | None:
+        """Run a round of stage 1; None where nothing answered that counts.
+
+        Probes still under way at the end are given up.
+        """
         stage = StageOne(targets, redirect_timeout=self._timers.redirect_timeout)
         async with asyncio.TaskGroup() as tasks:
             pending = {tasks.create_task(self._probe(stage, target)) for target in targets}
@@ -56,6 +63,13 @@ class Prober:
                 _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
                 task.cancel()
+        return stage.found
+
+    async def run_stage_two(self, targets: Sequence[Target]) -> Found | None:
+        """Run a round of stage 2; None where no policy server knows the session or its owner."""
+        stage = StageTwo(targets)
+        while stage.question is not None:
+            stage.take(await self._ask_target(stage.question))
         return stage.found
 
     async def _probe(self, stage: StageOne, target: Target) -> None:
@@ -82,15 +96,21 @@ class Prober:
 
     async def _probe_status(self, stage: StageOne, target: Target) -> None:
         """Ask a policy server known from before for the endpoint's status."""
-        url = f"https://{target.host}:{target.port}{target.path}?{encode_request(self._request)}"
-        try:
-            answer = await self._ask(url, timeout=self._timers.probe_timeout)
-        except UnreachableError:
-            answer = None
+        answer = await self._ask_target(target)
         if answer is None:
             stage.fail(target)
         else:
             stage.answer(target, answer, self._clock.now())
+
+    async def _ask_target(self, target: Target) -> DiscoveryAnswer | None:
+        """Ask a policy server about the endpoint in the manner of its target; None is whatever counts as no answer."""
+        url, form = f"https://{target.host}:{target.port}{target.path}", encode_request(self._request)
+        try:
+            if target.kind is TargetKind.NG_DISCOVERY:
+                return await self._ask(url, form=form, timeout=self._timers.probe_timeout)
+            return await self._ask(f"{url}?{form}", timeout=self._timers.probe_timeout)
+        except UnreachableError:
+            return None
 
     async def _find_redirect(self, url: str) -> str:
         """Find where a probe is redirected to; empty where it is not, or not to an HTTPS address."""
@@ -101,24 +121,27 @@ class Prober:
         location = response.headers.get("Location", "") if response.status == _FOUND else ""
         return location if location.startswith("https://") else ""
 
-    async def _ask(self, url: str, *, timeout: timedelta) -> DiscoveryAnswer | None:  # noqa: ASYNC109
-        """Ask a policy server; None where it answers without X-ISE headers.
+    async def _ask(self, url: str, *, timeout: timedelta, form: str | None = None) -> DiscoveryAnswer | None:  # noqa: ASYNC109
+        """Ask a policy server, by POST where there is a form; None where it answers without X-ISE headers.
 
-        Raises `UnreachableError` where it cannot be talked to: it is not there, or not trusted.
+        Raises `UnreachableError` where it cannot be talked to: it is not there, silent, or not trusted.
         """
-        address = url.partition("?")[0]
+        request = f"{'GET' if form is None else 'POST'} request to URL ({url.partition('?')[0]})"
         try:
             self._trust.verify(_find_host(url))
-            response = await self._client.get(url, timeout=timeout)
+            if form is None:
+                response = await self._client.get(url, timeout=timeout)
+            else:
+                response = await self._client.post(url, form, timeout=timeout)
         except UnreachableError as error:
-            self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {NOT_REACHABLE} {error}")
+            self._log.write(Place.STATUS, f"{request}, returned {NOT_REACHABLE} {error}")
             raise
         try:
             answer = decode_answer(response.headers) if response.status == _OK else None
             why = "" if answer else f" it answered {response.status}"
         except MalformedMessageError as error:
             answer, why = None, f" {error}"
-        self._log.write(Place.STATUS, f"GET request to URL ({address}), returned {OPERATION_SUCCESS}{why}")
+        self._log.write(Place.STATUS, f"{request}, returned {OPERATION_SUCCESS}{why}")
         return answer
 
 

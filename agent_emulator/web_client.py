@@ -41,6 +41,22 @@ class WebAnswer:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
+class _BrokenOffError(Exception):
+    """The one attempt at a request failed with `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _try_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hide from the session the errors after which it would repeat a GET: a probe is one request."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenOffError(error) from None
+
+
 class WebClient:
     """The HTTP client of one discovery; its connections end with the `async with` block."""
 
@@ -51,6 +67,7 @@ class WebClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             headers={"User-Agent": user_agent},
+            middlewares=(_try_once,),
         )
 
     async def __aenter__(self) -> WebClient:
@@ -85,8 +102,8 @@ class WebClient:
                 return WebAnswer(response.status, response.headers, body)
         except TimeoutError:
             raise UnreachableError(url, f"no answer within {limit.total_seconds():g} s") from None
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise UnreachableError(url, f"its certificate is not trusted ({error.certificate_error})") from None
+        except _BrokenOffError as failure:
+            raise UnreachableError(url, _explain(failure.error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UnreachableError(url, _explain(error)) from None
 
@@ -94,6 +111,8 @@ class WebClient:
 def _explain(error: Exception) -> str:
     """Say what stood in the way, without the ports and addresses that differ from run to run."""
     match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"its certificate is not trusted ({error.certificate_error})"
         case aiohttp.ClientHttpProxyError():
             return f"the network answered {error.status} {error.message}"
         case aiohttp.ClientProxyConnectionError():

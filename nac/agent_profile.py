@@ -6,10 +6,12 @@ profile editor and the agent's ancestor (posture.md 8). Ranges and defaults: pos
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from xml.etree.ElementTree import Element
 
+from nac.discovery import PORTAL_PORT
 from nac.posture_message import (
     LIST_SEPARATOR,
     MalformedMessageError,
@@ -21,6 +23,7 @@ from nac.posture_message import (
 )
 
 _MESSAGE = "agent configuration"
+_CALL_HOME = re.compile(r"(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>\d{1,5}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,21 @@ class AgentProfile:
     remediation_timer: timedelta = timedelta(minutes=4)
 
     def __post_init__(self) -> None:
-        """Refuse values outside the ranges of the profile editor; raises `ValueError`."""
+        """Refuse values outside the ranges of the profile editor, and servers that are none; raises `ValueError`."""
+        for entry in self.call_home:
+            parse_call_home(entry)
         _verify_range("network transition delay", self.network_transition_delay, 2, 30)
         _verify_range("back-off timer limit", self.backoff_timer_limit, 10, 600)
         _verify_range("remediation timer", self.remediation_timer, 60, 300 * 60)
+
+
+def parse_call_home(entry: str) -> tuple[str, int]:
+    """Parse ``fqdn[:port]`` into host and port, 8443 where it names none; raises `ValueError`."""
+    match = _CALL_HOME.fullmatch(entry)
+    port = int(match["port"] or PORTAL_PORT) if match else 0
+    if match is None or not 0 < port < 65_536:
+        raise ValueError(f"call home list: {entry[:60]!r} is not fqdn[:port]")
+    return match["host"], port
 
 
 def encode_profile(profile: AgentProfile) -> bytes:

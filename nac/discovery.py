@@ -120,8 +120,9 @@ def decode_addresses(text: str, message: str) -> tuple[str, ...]:
 class DiscoveryAnswer:
     """What a policy service node answers. A field that is empty or None has no header.
 
-    Only `policy_server` is set where another node owns the session; without the configuration and package fields
-    client provisioning selected nothing for this session.
+    One without a posture path is a referral: another node owns the session, and only `policy_server` is set, and
+    `posture_port` where that is not 8443. Without the configuration and package fields client provisioning selected
+    nothing for this session.
     """
 
     policy_server: str
@@ -139,6 +140,16 @@ class DiscoveryAnswer:
     session_id: str = ""
     posture_domain: str = ""
     posture_status: PostureStatus | None = None
+
+    @property
+    def is_referral(self) -> bool:
+        """Whether it only names the policy server to ask instead, by `STATUS_PATH`."""
+        return not self.posture_path
+
+
+def build_referral(policy_server: str, port: int) -> DiscoveryAnswer:
+    """Build the answer that sends an agent to the portal of another policy server (posture.md 4.4)."""
+    return DiscoveryAnswer(policy_server=policy_server, posture_port=None if port == PORTAL_PORT else port)
 
 
 class _Header(NamedTuple):

@@ -2,7 +2,8 @@
 
 Codes and their meaning are public (aaa-mnt.md 4.2, posture.md 5.4); the words of records that appear in public logs
 are used as they are, all others are ours. Severity is what real lines print, NOTICE also where the vendor's
-catalogue says WARN. Category and class of the posture records (87xxx) are inferred. Consumers key on numbers.
+catalogue says WARN. Category and class of the posture records (87xxx) are inferred, the class of the alarm is ours.
+Consumers key on numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ PASSED_AUTHENTICATIONS = "CISE_Passed_Authentications"
 FAILED_ATTEMPTS = "CISE_Failed_Attempts"
 RADIUS_ACCOUNTING = "CISE_RADIUS_Accounting"
 POSTURE_AUDIT = "CISE_Posture_and_Client_Provisioning_Audit"
+ALARM = "CISE_Alarm"
 
 LEVELS: Mapping[str, int] = MappingProxyType({"FATAL": 2, "ERROR": 3, "WARN": 4, "NOTICE": 5, "INFO": 6, "DEBUG": 7})
 """The syslog level of each severity word (RFC 3164 4.1.1)."""
@@ -55,6 +57,8 @@ DYNAMIC_AUTHORIZATION_FAILED = CatalogueEntry(
 )
 DACL_DOWNLOAD_FAILED = CatalogueEntry(5419, FAILED_ATTEMPTS, "Failed-Attempt", "DACL Download Failed")
 
+QUEUE_LINK_ERROR = CatalogueEntry(61056, ALARM, "Alarm", "Queue Link Error", severity="ERROR")
+
 POSTURE_REPORT = CatalogueEntry(87000, POSTURE_AUDIT, "Posture", "Posture report received")
 REASSESSMENT_REPORT = CatalogueEntry(87001, POSTURE_AUDIT, "Posture", "Posture reassessment report received")
 PROVISIONING_SUCCEEDED = CatalogueEntry(87500, POSTURE_AUDIT, "Client-Provisioning", "Client provisioning succeeded")
@@ -77,6 +81,7 @@ CATALOGUE: Mapping[int, CatalogueEntry] = MappingProxyType(
             ACCOUNTING_DROPPED,
             DYNAMIC_AUTHORIZATION_FAILED,
             DACL_DOWNLOAD_FAILED,
+            QUEUE_LINK_ERROR,
             POSTURE_REPORT,
             REASSESSMENT_REPORT,
             PROVISIONING_SUCCEEDED,
@@ -139,6 +144,8 @@ STEPS: Mapping[int, str] = MappingProxyType(
         11222: "Disconnect-NAK received",
         11223: "CoA-ACK received",
         11224: "CoA-NAK received",
+        11226: "Node that owns the session is no longer of the deployment",
+        11227: "Node that owns the session is inactive",
         15006: "Default rule matched",
         15008: "Service selection policy evaluated",
         15013: "Identity source selected",

@@ -15,9 +15,9 @@ from enum import Enum
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_session import AccessSession
-from nad_emulator.accounting import SessionAccounting, TerminateCause
+from nad_emulator.access_view import AccessView, build_view
+from nad_emulator.accounting import SessionAccounting, StrayRecord, TerminateCause
 from nad_emulator.authenticator import Accepted, AuthenticationRequest, Authenticator, Refused, Unanswered
-from nad_emulator.authorization import Authorization
 from nad_emulator.config import AccessPortConfig, SwitchConfig
 from nad_emulator.fail_over import FailOverClient
 from nad_emulator.identifiers import Identifiers
@@ -43,27 +43,6 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessView:
-    """What a port shows, as ``show authentication sessions`` does. `summary` is the access in one word."""
-
-    port: str
-    link: str
-    summary: str = "closed"
-    session_id: str = ""
-    acct_session_id: str = ""
-    mac: str = ""
-    address: str = ""
-    method: str = ""
-    status: str = ""
-    server: str = ""
-    dacl: str | None = None
-    redirect_url: str | None = None
-    redirect_acl: str | None = None
-    filter_id: str | None = None
-    vlan: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchServices:
     """What the ports of one running switch share."""
 
@@ -73,6 +52,24 @@ class SwitchServices:
     authenticator: Authenticator
     identifiers: Identifiers
     tasks: OwnedTasks
+
+
+class NoSessionError(ValueError):
+    """A port has no session to do something with; `lacking` says what it would have to be."""
+
+    def __init__(self, port: str, lacking: str = "session") -> None:
+        super().__init__(f"{port} has no {lacking}")
+        self.port = port
+        self.lacking = lacking
+
+
+class UnknownServerError(ValueError):
+    """A server is named that is not in the switch's group."""
+
+    def __init__(self, switch: str, server: str) -> None:
+        super().__init__(f"{switch} has no RADIUS server named {server}")
+        self.switch = switch
+        self.server = server
 
 
 class AccessPort:
@@ -88,6 +85,7 @@ class AccessPort:
         self._shut = False
         self._bouncing = False
         self._accounting: SessionAccounting | None = None
+        self._accounting_task: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._requests: asyncio.Queue[AuthenticationRequest] = asyncio.Queue(1)
 
@@ -141,29 +139,39 @@ class AccessPort:
         if not self._requests.full():
             self._requests.put_nowait(request)
 
+    def repeat_authentication(self) -> None:
+        """Do what the timer of a session does that keeps its id. Raises `NoSessionError`."""
+        if self.session is None:
+            raise NoSessionError(self.config.name)
+        self.reauthenticate(_build_repetition(self.session, "the switch authenticates the session again"))
+
+    def change_session_id(self, *, sends_stop: bool) -> None:
+        """Let the session go on under a new id, as a device does that loses the old one. Raises `NoSessionError`."""
+        if self.session is None:
+            raise NoSessionError(self.config.name)
+        reason = "the switch authenticates again under a new session id"
+        if not sends_stop and self._accounting_task is not None:
+            reason += " and sends no stop for the old one"
+            self._accounting_task.cancel()
+            self._accounting = self._accounting_task = None
+        self._end(TerminateCause.SESSION_TIMEOUT, reason)
+        self._settle()
+
+    def misdirect(self, record: StrayRecord, *, server: str) -> None:
+        """Send one accounting record of the session to `server` alone: an interim now, the stop when it is due.
+
+        Raises `NoSessionError`, `UnknownServerError`.
+        """
+        config = self._switch.config
+        if server not in {known.name for known in config.servers}:
+            raise UnknownServerError(config.name, server)
+        if self._accounting is None:
+            raise NoSessionError(self.config.name, "session whose accounting has begun")
+        self._accounting.misdirect(record, server=server)
+
     def view(self) -> AccessView:
         """Show the port."""
-        session = self.session
-        if session is None:
-            return AccessView(port=self.config.name, link=self.link.value)
-        granted = session.authorization or Authorization(server="")
-        return AccessView(
-            port=self.config.name,
-            link=self.link.value,
-            summary=session.summary,
-            session_id=session.session_id,
-            acct_session_id=session.acct_session_id,
-            mac=session.mac,
-            address=session.address,
-            method=session.method,
-            status=session.state.value,
-            server=granted.server,
-            dacl=granted.dacl,
-            redirect_url=granted.redirect_url,
-            redirect_acl=granted.redirect_acl,
-            filter_id=granted.filter_id,
-            vlan=granted.vlan,
-        )
+        return build_view(self.config.name, self.link.value, self.session)
 
     def _settle(self) -> None:
         """Begin a session where the link is up and none is there."""
@@ -211,9 +219,7 @@ class AccessPort:
             assert restart is not None, "only a restart has a timeout"
             if restart.ends_session:
                 return None
-            # RFC 2865 section 5.24: State comes back in the request that Termination-Action asks for
-            state = None if session.authorization is None else session.authorization.state
-            request = AuthenticationRequest(reason=restart.reason, state=state)
+            request = _build_repetition(session, restart.reason)
         session.restart()
         return request
 
@@ -242,7 +248,8 @@ class AccessPort:
                 client=self._switch.client,
                 runtime=self._switch.runtime,
             )
-            self._switch.tasks.spawn(self._accounting.run(), name=f"accounting {session.acct_session_id}")
+            name = f"accounting {session.acct_session_id}"
+            self._accounting_task = self._switch.tasks.spawn(self._accounting.run(), name=name)
         self._on_change()
 
     def _close(self, reason: str) -> None:
@@ -267,7 +274,7 @@ class AccessPort:
     def _stop_accounting(self, cause: TerminateCause, reason: str) -> None:
         if self._accounting is not None:
             self._accounting.stop(cause, reason)
-            self._accounting = None
+            self._accounting = self._accounting_task = None
 
     async def _finish_bounce(self) -> None:
         await asyncio.sleep(self._switch.config.port_bounce.total_seconds())
@@ -278,3 +285,9 @@ class AccessPort:
     def _write(self, event: str, reason: str, **facts: str | None) -> None:
         session_id = None if self.session is None else self.session.session_id
         self._switch.runtime.write(event, reason, {"access_port": self.config.name, "session_id": session_id, **facts})
+
+
+def _build_repetition(session: AccessSession, reason: str) -> AuthenticationRequest:
+    """Build what authenticates a session again; State comes back as Termination-Action asks (RFC 2865 section 5.24)."""
+    state = None if session.authorization is None else session.authorization.state
+    return AuthenticationRequest(reason=reason, state=state)

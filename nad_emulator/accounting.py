@@ -1,14 +1,16 @@
 """The accounting of a session: Start, interims, Stop, in this order, whatever the servers do meanwhile.
 
 A record says what was true when it happened; only Acct-Delay-Time grows until a server has it. A record that no
-server takes is lost, as on IOS. Source: aaa-mnt 1.9, RFC 2866, RFC 2869 section 5.16, RFC 3580 section 3.8 (causes).
+server takes is lost, as on IOS. One that is misdirected goes where a load balancer out of stickiness or a wrong list
+of servers would send it. Source: aaa-mnt 1.9, posture.md 2.4, RFC 2866, RFC 2869 section 5.16, RFC 3580 section 3.8
+(causes).
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from nac.identity import render_mac_plain
@@ -42,13 +44,21 @@ class TerminateCause(IntEnum):
     PORT_DISABLED = 22
 
 
+class StrayRecord(StrEnum):
+    """The records that can be misdirected."""
+
+    INTERIM = "interim"
+    STOP = "stop"
+
+
 class _Record(NamedTuple):
-    """A record on its way: the loop time of the event, and all attributes as they were then."""
+    """A record on its way: the loop time of the event, all attributes as they were then, and who alone is to get it."""
 
     status: int
     reason: str
     happened_at: float
     attributes: list[Attribute]
+    server: str
 
 
 class SessionAccounting:
@@ -72,6 +82,7 @@ class SessionAccounting:
         self._acct_session_id = session.acct_session_id
         self._began_at = asyncio.get_running_loop().time()
         self._records: asyncio.Queue[_Record] = asyncio.Queue(_MAXIMUM_RECORDS)
+        self._stop_server = ""
         self._put(attribute.ACCT_START, "the port is authorized")
 
     def update(self, authorization: Authorization) -> None:
@@ -86,7 +97,16 @@ class SessionAccounting:
 
     def stop(self, cause: TerminateCause, reason: str) -> None:
         """Report the end."""
-        self._put(attribute.ACCT_STOP, reason, (attribute.ACCT_TERMINATE_CAUSE, integer(cause)))
+        terminate_cause = (attribute.ACCT_TERMINATE_CAUSE, integer(cause))
+        self._put(attribute.ACCT_STOP, reason, terminate_cause, server=self._stop_server)
+
+    def misdirect(self, record: StrayRecord, *, server: str) -> None:
+        """Send an interim now, or the Stop when it is due, to `server` and to no other."""
+        match record:
+            case StrayRecord.INTERIM:
+                self._put(attribute.ACCT_INTERIM_UPDATE, "an interim out of turn", server=server)
+            case StrayRecord.STOP:
+                self._stop_server = server
 
     async def run(self) -> None:
         """Deliver the records one after the other, with an interim whenever the interval is over."""
@@ -115,28 +135,30 @@ class SessionAccounting:
         facts = {"access_port": self._session.port.name, "session_id": self._session.session_id}
         try:
             server, _ = await self._client.exchange(
-                Code.ACCOUNTING_REQUEST, record.attributes, happened_at=record.happened_at
+                Code.ACCOUNTING_REQUEST, record.attributes, happened_at=record.happened_at, only=record.server
             )
         except NoAnswerError as error:
             self._runtime.write("accounting-lost", f"{word} was not delivered: {error}", facts)
         else:
             self._runtime.write(word, record.reason, {**facts, "server": server})
 
-    def _put(self, status: int, reason: str, *more: Attribute) -> None:
+    def _put(self, status: int, reason: str, *more: Attribute, server: str = "") -> None:
         """Put a record in line; when the line is full its oldest record is lost, never the Stop."""
         if self._records.full():
             lost = self._records.get_nowait()
             reason_lost = f"{_WORDS[lost.status]} was not delivered: {_MAXIMUM_RECORDS} records wait"
             self._runtime.write("accounting-lost", reason_lost, {"session_id": self._session.session_id})
-        self._records.put_nowait(self._record(status, reason, *more))
+        self._records.put_nowait(self._record(status, reason, *more, server=server))
 
-    def _record(self, status: int, reason: str, *more: Attribute) -> _Record:
+    def _record(self, status: int, reason: str, *more: Attribute, server: str = "") -> _Record:
         """Build a record of this moment."""
+        if server:
+            reason += f"; misdirected to {server}"
         now = asyncio.get_running_loop().time()
         attributes = self._list_attributes(status)
         if status != attribute.ACCT_START:
             attributes += _list_usage(self._session, round(now - self._began_at))
-        return _Record(status, reason, now, [*attributes, *more])
+        return _Record(status, reason, now, [*attributes, *more], server)
 
     def _list_attributes(self, status: int) -> list[Attribute]:
         session, authorization = self._session, self._authorization

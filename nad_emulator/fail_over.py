@@ -43,16 +43,22 @@ class FailOverClient:
         self._observe = runtime.observe
 
     async def exchange(
-        self, code: Code, attributes: list[Attribute], *, first: str = "", happened_at: float | None = None
+        self,
+        code: Code,
+        attributes: list[Attribute],
+        *,
+        first: str = "",
+        only: str = "",
+        happened_at: float | None = None,
     ) -> Answer:
-        """Send a request, to the server named `first` before the others.
+        """Send a request, to the server named `first` before the others, or to the one named `only`, dead or alive.
 
         `happened_at` (loop time) sets Acct-Delay-Time, which grows while servers do not answer. Raises
         `NoAnswerError`.
         """
         loop = asyncio.get_running_loop()
         asked: list[str] = []
-        for name in self._list_candidates(first, loop.time()):
+        for name in [only] if only else self._list_candidates(first, loop.time()):
             server = self._servers[name]
             current = attributes if happened_at is None else _set_delay(attributes, loop.time() - happened_at)
             try:
@@ -66,7 +72,11 @@ class FailOverClient:
             except NoResponseError as error:
                 asked.append(name)
                 facts: dict[str, Fact] = {"server": name, "attempts": error.attempts}
-                self._observe("server-silent", f"{name} has not answered, the next server of the group is asked", facts)
+                self._observe(
+                    "server-silent",
+                    f"{name} has not answered{'' if only else ', the next server of the group is asked'}",
+                    facts,
+                )
             except (OSError, ValueError) as error:
                 # no source port to be had, or a peer's Class or State, echoed, makes the request too long
                 raise NoAnswerError(f"the request cannot be sent: {error}") from None

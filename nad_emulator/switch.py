@@ -15,7 +15,9 @@ from nac.binding import bind_tcp, bind_udp
 from nac.identity import parse_mac
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
-from nad_emulator.access_port import AccessPort, AccessView, Attachment, Link, SwitchServices
+from nad_emulator.access_port import AccessPort, Attachment, Link, NoSessionError, SwitchServices
+from nad_emulator.access_view import AccessView
+from nad_emulator.accounting import StrayRecord
 from nad_emulator.acl import Acl, parse_acl
 from nad_emulator.authenticator import Authenticator
 from nad_emulator.coa_server import CoaServer
@@ -132,6 +134,34 @@ class Switch:
         """Allow a port again, as ``no shutdown`` does, also after a CoA has disabled it. Raises `KeyError`."""
         if (port := self._cables[port_name].port) is not None:
             port.no_shut()
+
+    def reauthenticate(self, port_name: str) -> None:
+        """Authenticate the session of a port again under its id, as a timer of the switch does.
+
+        Raises `KeyError` for the port, `NoSessionError`.
+        """
+        self._find_powered(port_name).repeat_authentication()
+
+    def change_session_id(self, port_name: str, *, sends_stop: bool = True) -> None:
+        """Let the session of a port authenticate again under a new id, a stop ending the old one in accounting or not.
+
+        Misbehaviour of posture.md 11 number 10. Raises `KeyError` for the port, `NoSessionError`.
+        """
+        self._find_powered(port_name).change_session_id(sends_stop=sends_stop)
+
+    def misdirect(self, port_name: str, record: StrayRecord, *, server: str) -> None:
+        """Send one accounting record of a port's session to one server alone: an interim now, the stop when it is due.
+
+        Raises `KeyError` for the port, `NoSessionError`, `UnknownServerError`.
+        """
+        self._find_powered(port_name).misdirect(record, server=server)
+
+    def _find_powered(self, port_name: str) -> AccessPort:
+        """Find a port of the running switch; without power there is no session anywhere."""
+        port = self._cables[port_name].port
+        if port is None:
+            raise NoSessionError(port_name)
+        return port
 
 
 class _PoweredSwitch:

@@ -48,6 +48,7 @@ class Wire:
         self.proxy_url = ""
         self._conversations: set[asyncio.Task[None]] = set()
         self._portals: list[PosturePortal] = []
+        self._strangers: list[asyncio.Server] = []
         self._endpoints: list[Endpoint] = []
 
     async def open(self) -> None:
@@ -59,7 +60,8 @@ class Wire:
             await endpoint.stop()
         for portal in self._portals:
             await portal.stop()
-        self._server.close()
+        for server in (self._server, *self._strangers):
+            server.close()
         for task in self._conversations:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
@@ -88,6 +90,28 @@ class Wire:
         self._portals.append(portal)
         self.hosts[fqdn] = ("127.0.0.1", portal.ports["portal"])
         return sessions
+
+    async def start_stranger(self, name: str, answer: bytes | None) -> None:
+        """Start a policy server that says the same to everybody: nothing before it closes, or, with None, nothing."""
+        fqdn = f"{name}.lab.test"
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.authority.issue_cert(fqdn).configure_cert(tls)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                try:
+                    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                    method, path, _ = head.partition("\r\n")[0].split(" ")
+                    self.requests.append(f"{method} {name}{path.partition('?')[0]}")
+                    if answer is None:
+                        await reader.read(-1)
+                    writer.write(answer or b"")
+                finally:
+                    writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+        self._strangers.append(server)
+        self.hosts[fqdn] = server.sockets[0].getsockname()[:2]
 
     async def start_endpoint(self, **changes: Any) -> Endpoint:
         tls = ssl.create_default_context()
@@ -128,6 +152,21 @@ class Wire:
 
     def records(self, event: str) -> list[JournalRecord]:
         return [record for record in self.journal if record.event == event]
+
+    async def wait_for(self, event: str) -> JournalRecord:
+        """Wait for the next record of this kind."""
+        found: asyncio.Future[JournalRecord] = asyncio.get_running_loop().create_future()
+
+        def look(record: JournalRecord) -> None:
+            if record.event == event and not found.done():
+                found.set_result(record)
+
+        stop_listening = self.journal.listen(look)
+        try:
+            async with asyncio.timeout(100):
+                return await found
+        finally:
+            stop_listening()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))

@@ -29,6 +29,13 @@ def test_the_newest_policy_server_comes_first_and_each_once() -> None:
     ]
 
 
+def test_stage_two_asks_each_primary_and_then_its_backups() -> None:
+    data = ConnectionData()
+    data.record(answer("psn2", "psn1"), port=8443, now=NOW)
+    data.record(answer("psn1", "psn3"), port=9443, now=NOW)
+    assert data.list_servers() == [("psn1", 9443), ("psn3", 8443), ("psn2", 8443), ("psn1", 8443)]
+
+
 def test_the_file_names_primary_and_backups() -> None:
     data = ConnectionData()
     data.record(answer("psn1", "psn2", "psn3"), port=8443, now=NOW)

@@ -19,14 +19,17 @@ from agent_emulator.discovery import (
     TargetKind,
     plan_targets,
 )
-from nac.discovery import DiscoveryAnswer
+from nac.discovery import NG_DISCOVERY_PATH, POSTURE_PATH, DiscoveryAnswer
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 LIMIT = 5 * SECOND
 GATEWAY, ENROLL = (Target(TargetKind.REDIRECTION, host) for host in ("127.0.3.1", "enroll.cisco.com"))
 KNOWN_1, KNOWN_2 = (Target(TargetKind.AUTH_STATUS, f"psn{number}.lab.test") for number in (1, 2))
-FIRST, SECOND_ANSWER, OWN = (DiscoveryAnswer(policy_server=name) for name in ("psn1", "psn2", "owner"))
+FIRST, SECOND_ANSWER, OWN = (
+    DiscoveryAnswer(policy_server=name, posture_path=POSTURE_PATH) for name in ("psn1", "psn2", "owner")
+)
+REFERRAL = DiscoveryAnswer(policy_server="owner")
 ALL = (GATEWAY, ENROLL, KNOWN_1, KNOWN_2)
 
 
@@ -120,6 +123,30 @@ def test_a_server_of_a_redirect_that_knows_no_session_is_a_failed_redirect_probe
     assert stage.stage is Stage.PROBING
     stage.fail(ENROLL)
     assert stage.found == Found(KNOWN_1, FIRST)
+
+
+def test_a_referral_is_not_followed_in_stage_one() -> None:
+    stage = begin(*ALL)
+    stage.answer(KNOWN_1, REFERRAL, NOW)
+    stage.redirect(GATEWAY, NOW)
+    stage.reach_server(REFERRAL, NOW)
+    assert stage.stage is Stage.PROBING
+    stage.fail(ENROLL)
+    stage.fail(KNOWN_2)
+    assert (stage.stage, stage.found) == (Stage.EXHAUSTED, None)
+
+
+def test_what_was_found_says_how() -> None:
+    asked = Target(TargetKind.NG_DISCOVERY, "psn2.lab.test", path=NG_DISCOVERY_PATH)
+    assert [Found(GATEWAY, OWN).reason, Found(KNOWN_1, OWN).reason, Found(asked, OWN).reason] == [
+        "the network redirected a probe to it",
+        "no redirect led anywhere, Auth-Status target psn1.lab.test with path /auth/status answered",
+        "stage 1 led nowhere, Ng-Discovery target psn2.lab.test with path /auth/ng-discovery answered",
+    ]
+    assert Found(KNOWN_1, OWN, asked).reason == (
+        "stage 1 led nowhere, Ng-Discovery target psn2.lab.test with path /auth/ng-discovery named the owner, "
+        "Auth-Status target psn1.lab.test with path /auth/status answered"
+    )
 
 
 def test_another_redirect_is_followed_after_one_whose_server_knew_no_session() -> None:

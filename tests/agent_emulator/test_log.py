@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 
 from agent_emulator.discovery import Target, TargetKind
-from agent_emulator.log import LIMIT, AgentLog, Place, render_new_session, render_targets
-from nac.discovery import DiscoveryAnswer
+from agent_emulator.log import LIMIT, AgentLog, Place, render_mnt_targets, render_new_session, render_targets
+from nac.discovery import NG_DISCOVERY_PATH, DiscoveryAnswer
 from nac.posture import PostureStatus
 
 
@@ -45,6 +45,13 @@ def test_stage_one_begins_with_the_number_of_targets() -> None:
     assert render_targets(targets) == (
         "Probing no MNT stage targets (#2): Redirection target 192.168.255.1, "
         "Auth-Status target ciscolive-ise2.demo.local with path /auth/status"
+    )
+
+
+def test_stage_two_begins_with_the_number_of_targets() -> None:
+    targets = (Target(TargetKind.NG_DISCOVERY, "psn1.lab.test", path=NG_DISCOVERY_PATH),)
+    assert render_mnt_targets(targets) == (
+        "Probing MNT stage targets (#1): Ng-Discovery target psn1.lab.test with path /auth/ng-discovery"
     )
 
 

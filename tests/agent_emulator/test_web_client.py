@@ -71,6 +71,23 @@ async def test_what_goes_wrong_is_named(url: str, answer: bytes, why: str) -> No
     assert caught.value.why == why
 
 
+async def test_a_request_without_an_answer_is_not_repeated() -> None:
+    """A server that stays silent is asked once: what it writes down has to be what the agent has done."""
+    requests = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with WebClient(proxy_url=proxy_url, tls=ssl.create_default_context(), user_agent="agent") as client:
+        with pytest.raises(UnreachableError, match="closed without an answer"):
+            await client.get("http://enroll.cisco.com/", timeout=LONG)
+    server.close()
+    assert len(requests) == 1
+
+
 async def test_silence_ends_at_the_timeout() -> None:
     async with client_behind(b"", closes=False) as client:
         with pytest.raises(UnreachableError, match=r"no answer within 0\.05 s"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nac.agent_profile import AgentProfile, decode_profile, encode_profile
+from nac.agent_profile import AgentProfile, decode_profile, encode_profile, parse_call_home
 from nac.posture_message import MalformedMessageError
 
 PROFILE = AgentProfile(
@@ -43,8 +43,23 @@ def test_values_outside_the_profile_editors_ranges_are_refused(setting: dict[str
 
 
 @pytest.mark.parametrize(
+    ("entry", "server"),
+    [("psn1.lab.test", ("psn1.lab.test", 8443)), ("psn1.lab.test:9443", ("psn1.lab.test", 9443))],
+)
+def test_an_entry_of_the_call_home_list_is_a_host_and_a_port(entry: str, server: tuple[str, int]) -> None:
+    assert parse_call_home(entry) == server
+
+
+@pytest.mark.parametrize("entry", ["", ":8443", "psn1:", "psn1:0", "psn1:65536", "https://psn1", "psn1/auth", "psn 1"])
+def test_an_entry_of_the_call_home_list_that_is_no_server_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"is not fqdn\[:port\]"):
+        AgentProfile(call_home=(entry,))
+
+
+@pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        (b"<CallHomeList />", b"<CallHomeList>psn1,https://psn2</CallHomeList>", "'https://psn2' is not fqdn"),
         (b"<NetworkTransitionDelay>3<", b"<NetworkTransitionDelay>99<", "outside 2..30 s"),
         (b"<NetworkTransitionDelay>3<", b"<NetworkTransitionDelay>soon<", "'soon' is not a number of seconds"),
         (b"<CallHomeList />", b"", "lacks 'CallHomeList'"),

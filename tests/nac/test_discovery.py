@@ -12,6 +12,7 @@ from nac.discovery import (
     AgentIdentity,
     DiscoveryAnswer,
     DiscoveryRequest,
+    build_referral,
     decode_answer,
     decode_request,
     encode_answer,
@@ -58,13 +59,25 @@ HEADERS = {
 }
 """Every header of posture.md 4.4, in its order."""
 
-OWNER_ONLY = DiscoveryAnswer(policy_server="psn1.lab.test")
+REFERRAL = build_referral("psn1.lab.test", 8443)
+REFERRAL_TO_PORT = build_referral("psn1.lab.test", 8543)
 
 
-@pytest.mark.parametrize(("answer", "headers"), [(ANSWER, HEADERS), (OWNER_ONLY, {"X-ISE-PDP": "psn1.lab.test"})])
+@pytest.mark.parametrize(
+    ("answer", "headers"),
+    [
+        (ANSWER, HEADERS),
+        (REFERRAL, {"X-ISE-PDP": "psn1.lab.test"}),
+        (REFERRAL_TO_PORT, {"X-ISE-PDP": "psn1.lab.test", "X-ISE-POSTURE_PORT": "8543"}),
+    ],
+)
 def test_an_answer_is_its_headers_and_back(answer: DiscoveryAnswer, headers: dict[str, str]) -> None:
     assert list(encode_answer(answer).items()) == list(headers.items())
     assert decode_answer(headers) == answer
+
+
+def test_an_answer_without_posture_path_sends_the_agent_elsewhere() -> None:
+    assert [answer.is_referral for answer in (ANSWER, REFERRAL, REFERRAL_TO_PORT)] == [False, True, True]
 
 
 def test_header_names_are_read_in_any_case() -> None:

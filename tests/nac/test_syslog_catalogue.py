@@ -18,6 +18,7 @@ from nac.syslog_catalogue import CATALOGUE, LEVELS, STEPS, CatalogueEntry, rende
         (5400, "CISE_Failed_Attempts", "Failed-Attempt", "Authentication failed"),
         (5405, "CISE_Failed_Attempts", "Failed-Attempt", "RADIUS Request dropped"),
         (5417, "CISE_Failed_Attempts", "Dynamic-Authorization", "Dynamic Authorization failed"),
+        (61056, "CISE_Alarm", "Alarm", "Queue Link Error"),
     ],
 )
 def test_records_seen_in_public_logs_are_named_as_there(
@@ -31,6 +32,7 @@ def test_records_seen_in_public_logs_are_named_as_there(
     "code",
     [
         *(3000, 3001, 3002, 3003, 3004, 5200, 5205, 5232, 5400, 5405, 5413, 5417, 5419),
+        61056,
         *(87000, 87001, 87500, 87501),
     ],
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
+from nad_emulator.access_port import NoSessionError
 from radius import attribute
 from radius.packet import Attribute, Code, integer, text
 
@@ -151,3 +154,70 @@ async def test_a_port_that_is_shut_stays_down_until_it_is_allowed_again(bench: B
     switch.no_shut(PORT)
     await bench.wait_for("authorized")
     assert switch.access(PORT).session_id.startswith("7F00030100000002")
+
+
+async def test_the_switch_authenticates_again_under_the_same_id(bench: Bench) -> None:
+    server = bench.add_server(lambda _: (Code.ACCESS_ACCEPT, [(attribute.STATE, b"ReauthSession:1")]))
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    before = switch.access(PORT)
+    switch.reauthenticate(PORT)
+    await bench.wait_for("authorized")
+    after = switch.access(PORT)
+    assert (after.session_id, after.acct_session_id) == (before.session_id, before.acct_session_id)
+    assert server.list_authentications()[1].octets(attribute.STATE) == b"ReauthSession:1"
+    assert bench.list_records("authentication-started")[1].reason == "the switch authenticates the session again"
+
+
+async def test_a_reauthentication_goes_to_the_next_server_when_the_first_is_silent(bench: Bench) -> None:
+    first = bench.add_server()
+    bench.add_server(host="127.0.1.2")
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    session_id = switch.access(PORT).session_id
+    first.script = lambda _: None
+    switch.reauthenticate(PORT)
+    await bench.wait_for("authorized")
+    view = switch.access(PORT)
+    assert (view.server, view.session_id) == ("127.0.1.2", session_id)
+
+
+async def test_a_session_goes_on_under_a_new_id_and_the_old_one_is_stopped(bench: Bench) -> None:
+    """Number 10 of posture.md 11: two ids, the same MAC, the same server."""
+    server = bench.add_server()
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    first = switch.access(PORT)
+    switch.change_session_id(PORT)
+    await bench.wait_for("accounting-start")
+    second = switch.access(PORT)
+    assert (first.session_id[:16], second.session_id[:16]) == ("7F00030100000001", "7F00030100000002")
+    assert (second.link, second.mac, second.server) == ("up", first.mac, first.server)
+    [stop] = server.list_requests(Code.ACCOUNTING_REQUEST, attribute.ACCT_STOP)
+    assert stop.text(attribute.ACCT_SESSION_ID) == first.acct_session_id
+    [ended] = bench.list_records("session-ended")
+    assert ended.reason == "the switch authenticates again under a new session id"
+
+
+async def test_a_new_id_without_a_stop_leaves_the_old_one_open_for_ever(bench: Bench) -> None:
+    server = bench.add_server(lambda _: (Code.ACCESS_ACCEPT, [(attribute.ACCT_INTERIM_INTERVAL, integer(300))]))
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    first = switch.access(PORT).acct_session_id
+    switch.change_session_id(PORT, sends_stop=False)
+    await asyncio.sleep(3601)
+    await bench.wait_after(switch.cable(PORT).unplug(), "accounting-stop")
+    told = [packet.text(attribute.ACCT_SESSION_ID) for packet in server.list_requests(Code.ACCOUNTING_REQUEST)]
+    assert told.count(first) == 1
+    assert len(server.list_requests(Code.ACCOUNTING_REQUEST, attribute.ACCT_STOP)) == 1
+    assert bench.list_records("session-ended")[0].reason.endswith("and sends no stop for the old one")
+
+
+@pytest.mark.parametrize("has_power", [True, False])
+async def test_without_a_session_nothing_can_be_authenticated_again(bench: Bench, *, has_power: bool) -> None:
+    switch = await bench.start_switch()
+    if not has_power:
+        await switch.stop()
+    for act in (switch.reauthenticate, switch.change_session_id):
+        with pytest.raises(NoSessionError, match=f"{PORT} has no session"):
+            act(PORT)

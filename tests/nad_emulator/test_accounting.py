@@ -6,6 +6,10 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
+from nad_emulator.access_port import NoSessionError, UnknownServerError
+from nad_emulator.accounting import StrayRecord
 from radius import attribute
 from radius.packet import Code, Packet, integer
 
@@ -148,3 +152,53 @@ async def test_a_record_that_no_server_takes_is_lost_with_a_reason(bench: Bench)
     await bench.plug(switch, event="accounting-lost")
     [lost] = bench.list_records("accounting-lost")
     assert lost.reason == "accounting-start was not delivered: no answer from 127.0.1.1"
+
+
+async def test_one_interim_can_be_misdirected_and_the_stop_goes_its_usual_way(bench: Bench) -> None:
+    """The phantom's beginning (posture.md 2.4)."""
+    usual, other = bench.add_server(), bench.add_server(host="127.0.1.2")
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    await asyncio.sleep(60)
+    switch.misdirect(bench.port, StrayRecord.INTERIM, server="127.0.1.2")
+    interim = await bench.wait_for("accounting-interim")
+    await bench.wait_after(switch.cable(bench.port).unplug(), "accounting-stop")
+    assert (list_statuses(usual), list_statuses(other)) == ([1, 2], [3])
+    assert interim.reason == "an interim out of turn; misdirected to 127.0.1.2"
+    assert interim.facts["server"] == "127.0.1.2"
+    assert list_accounting(other)[0].integer(attribute.ACCT_SESSION_TIME) == 60
+
+
+async def test_the_stop_can_be_misdirected_and_only_that_of_this_session(bench: Bench) -> None:
+    """The stale session's beginning (posture.md 2.4)."""
+    usual, other = bench.add_server(), bench.add_server(host="127.0.1.2")
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    switch.misdirect(bench.port, StrayRecord.STOP, server="127.0.1.2")
+    stop = await bench.wait_after(switch.cable(bench.port).unplug(), "accounting-stop")
+    await bench.plug(switch)
+    await bench.wait_after(switch.cable(bench.port).unplug(), "accounting-stop")
+    assert (list_statuses(usual), list_statuses(other)) == ([1, 1, 2], [2])
+    assert stop.reason == "the link went down; misdirected to 127.0.1.2"
+
+
+async def test_a_misdirected_record_that_is_not_taken_is_lost_although_another_server_lives(bench: Bench) -> None:
+    usual, other = bench.add_server(), bench.add_server(host="127.0.1.2")
+    other.answers_accounting = False
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    switch.misdirect(bench.port, StrayRecord.INTERIM, server="127.0.1.2")
+    lost = await bench.wait_for("accounting-lost")
+    assert lost.reason == "accounting-interim was not delivered: no answer from 127.0.1.2"
+    assert list_statuses(usual) == [1]
+    assert [record.reason for record in bench.list_records("server-silent")] == ["127.0.1.2 has not answered"]
+
+
+async def test_only_a_session_with_accounting_and_a_known_server_can_be_misdirected(bench: Bench) -> None:
+    bench.add_server()
+    switch = await bench.start_switch()
+    with pytest.raises(NoSessionError, match=f"{bench.port} has no session whose accounting has begun"):
+        switch.misdirect(bench.port, StrayRecord.STOP, server="127.0.1.1")
+    await bench.plug(switch)
+    with pytest.raises(UnknownServerError, match="switch1 has no RADIUS server named psn9"):
+        switch.misdirect(bench.port, StrayRecord.STOP, server="psn9")

@@ -52,6 +52,13 @@ async def test_only_retransmissions_count_towards_the_dead_criteria(bench: Bench
     assert (dead.facts["server"], (dead.at - bench.began_at).total_seconds()) == ("127.0.1.1", 20.0)
 
 
+async def test_a_server_that_alone_is_to_be_asked_is_asked_also_when_dead(bench: Bench, client: FailOverClient) -> None:
+    await client.exchange(Code.ACCESS_REQUEST, LOGIN)
+    with pytest.raises(NoAnswerError, match=r"no answer from 127\.0\.1\.1$"):
+        await client.exchange(Code.ACCESS_REQUEST, LOGIN, only="127.0.1.1")
+    assert [len(server.requests) for server in bench.servers] == [8, 1]
+
+
 async def test_a_dead_server_is_not_asked_during_its_deadtime(bench: Bench, client: FailOverClient) -> None:
     await client.exchange(Code.ACCESS_REQUEST, LOGIN)
     await client.exchange(Code.ACCESS_REQUEST, LOGIN)

@@ -111,6 +111,13 @@ async def test_ports_do_not_disturb_each_other(bench: Bench) -> None:
 
 async def test_an_unknown_port_is_an_error(bench: Bench) -> None:
     switch = await bench.start_switch()
-    for ask in (switch.cable, switch.access, switch.shut, switch.no_shut):
+    for ask in (
+        switch.cable,
+        switch.access,
+        switch.shut,
+        switch.no_shut,
+        switch.reauthenticate,
+        switch.change_session_id,
+    ):
         with pytest.raises(KeyError):
             ask("GigabitEthernet9/9/9")
