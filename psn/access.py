@@ -1,7 +1,7 @@
 """Access-Requests: from credentials to a session, a decision and a reply, in one synchronous pass.
 
 The steps, in this order: identity (`psn.identity_stores`), session and its posture status (rules P4 and P6 of
-posture.md 2.1, initial status 6.2), authorization (`psn.authorization`), reply (`psn.accept`), record for MNT
+posture.md 2.1, initial status 6.2 and 6.4), authorization (`psn.authorization`), reply (`psn.accept`), record for MNT
 (`psn.audit`). Sources: aaa-mnt.md 1.2 to 1.7, RFC 2865, RFC 3579 section 2.6 (a Reject of EAP carries EAP-Failure).
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from ldd.directory import RadiusSessionDirectory
+from ldd.era import Era
 from nac.identity import find_mac
 from nac.journal import Fact
 from nac.runtime import Runtime
@@ -21,7 +23,7 @@ from psn.dacl_download import PREFIX as DACL_PREFIX
 from psn.dacl_download import DaclDownload
 from psn.endpoint_store import EndpointStore
 from psn.identity_stores import Authentication, Failure, IdentityStores
-from psn.posture_status import choose_initial_status
+from psn.posture_status import InitialStatus, choose_initial_status
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_events import SessionEvent, SessionListener
@@ -55,10 +57,15 @@ class AccessService:
         templates: Mapping[str, AcceptTemplate],
         dictionary: Dictionary,
         listener: SessionListener | None = None,
+        directory: RadiusSessionDirectory | None = None,
     ) -> None:
-        """Compile policy and templates; raises as `AuthorizationPolicy` and `AcceptTemplate` do."""
+        """Compile policy and templates; raises as `AuthorizationPolicy` and `AcceptTemplate` do.
+
+        From `directory` comes the status of a session that another node knows as Compliant, where statuses are shared.
+        """
         self._runtime = runtime
         self._listener = listener
+        self._directory = directory if config.era is Era.POSTURE_SHARING else None
         self._lease = config.posture.lease
         self._sessions = sessions
         self._endpoints = endpoints
@@ -102,7 +109,7 @@ class AccessService:
         session.groups = outcome.groups
         session.method = outcome.method
         note_device(session, request, calling)
-        status_reason = self._refresh(session, request, mac, now)
+        initial = self._refresh(session, request, mac, now)
         decision = self._policy.decide(session, request)
         profile = decision.profile
         session.rule = decision.rule
@@ -121,40 +128,40 @@ class AccessService:
         if known is None:
             keep(self._sessions, self._runtime, session)
         self._audit.passed(request, session, outcome, origin, response, now)
-        self._note(session, status_reason, now, known=known is not None)
+        self._note(session, initial, now, known=known is not None)
         if self._listener is not None:
             self._listener.on_session(session, SessionEvent.AUTHENTICATED)
         return Reply(_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
 
-    def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> str:
-        """Bring a session up to date with a passed authentication; returns why its status is what it is."""
+    def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> InitialStatus:
+        """Bring a session up to date with a passed authentication; returns the status it has and why."""
         session.updated_at = now
         if mac != session.mac:
             self._sessions.set_mac(session, mac)
         note_address(self._sessions, session, request)
         if session.posture_status is not None:
-            return "the session is known to this node and keeps its status"
+            return InitialStatus(session.posture_status, "the session is known to this node and keeps its status")
+        shared = self._directory.find(session.session_id) if self._directory is not None else None
         attributes = self._endpoints.attributes_of(mac)
-        session.posture_status, reason = choose_initial_status(attributes, lease=self._lease, now=now)
-        return reason
+        initial = choose_initial_status(attributes, lease=self._lease, now=now, shared=shared)
+        session.posture_status = initial.status
+        return initial
 
-    def _note(self, session: Session, status_reason: str, now: datetime, *, known: bool) -> None:
-        self._runtime.journal.write(
-            self._runtime.node,
-            "access-accept",
-            f"rule {session.rule!r} gives {session.profile}; {status_reason}",
-            {
-                "user": session.user_name,
-                "mac": session.mac,
-                "session_id": session.session_id,
-                "method": session.method,
-                "rule": session.rule,
-                "profile": session.profile,
-                "posture_status": session.posture_status,
-                "known_session": known,
-            },
-            now,
-        )
+    def _note(self, session: Session, initial: InitialStatus, now: datetime, *, known: bool) -> None:
+        facts: dict[str, Fact] = {
+            "user": session.user_name,
+            "mac": session.mac,
+            "session_id": session.session_id,
+            "method": session.method,
+            "rule": session.rule,
+            "profile": session.profile,
+            "posture_status": initial.status,
+            "known_session": known,
+        }
+        if initial.log:
+            facts["log"] = initial.log
+        reason = f"rule {session.rule!r} gives {session.profile}; {initial.reason}"
+        self._runtime.journal.write(self._runtime.node, "access-accept", reason, facts, now)
 
     def _fail(self, request: Request, user_name: str, outcome: Authentication, failure: Failure) -> Reply | None:
         """Answer somebody who is not authenticated; silence where the secret is at fault: unsigned requests only."""

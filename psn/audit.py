@@ -24,9 +24,9 @@ from nac.syslog_catalogue import (
 )
 from psn.config import PsnConfig
 from psn.identity_stores import ENDPOINTS, Authentication, Failure
+from psn.log_sender import LogSender
 from psn.request_log import RequestLog
 from psn.session import Session
-from psn.syslog_sender import SyslogSender
 from radius import attribute
 from radius.dictionary import Dictionary
 from radius.packet import integer
@@ -62,7 +62,7 @@ class Origin(StrEnum):
 class Audit:
     """Renders and ships the records of one node."""
 
-    def __init__(self, *, config: PsnConfig, runtime: Runtime, sender: SyslogSender, dictionary: Dictionary) -> None:
+    def __init__(self, *, config: PsnConfig, runtime: Runtime, sender: LogSender, dictionary: Dictionary) -> None:
         """Render the constant parts."""
         self._runtime = runtime
         self._sender = sender

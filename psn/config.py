@@ -10,7 +10,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
 
+from ldd.era import Era
+from nac.discovery import PORTAL_PORT
 from nac.syslog import DEFAULT_LENGTH
 from psn.posture_policy import PostureSettings
 from psn.session_cache import Preference
@@ -109,6 +113,55 @@ class PsnPorts:
     accounting: tuple[int, ...] = (1813, 1646)
     portal: int = 8443
     posture: int = 8905
+    internode: int = 9443
+    """Stands for 443, where nodes talk to each other."""
+
+
+class LogTransport(StrEnum):
+    """How log records travel to MNT (posture.md 1.2)."""
+
+    MESSAGING = "messaging"
+    """Through the broker, acknowledged by MNT when they are stored; the default since 2.6."""
+    UDP = "udp"
+    """Plain syslog; what the network loses is lost."""
+
+
+class Silence(StrEnum):
+    """What a PSN does on the socket that must not answer an agent (not public; posture.md 14)."""
+
+    CLOSE = "close"
+    HANG = "hang"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerNode:
+    """Another policy service node, where it listens for its peers, and where for agents."""
+
+    name: str
+    fqdn: str
+    address: str
+    port: int
+    portal_port: int = PORTAL_PORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MntApi:
+    """The REST API of a monitoring node."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternodeTls:
+    """Both sides of a node's mutual TLS; either shows its certificate and trusts the lab's authority alone."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,5 +203,14 @@ class PsnConfig:
     coa_timeout: timedelta = timedelta(seconds=5)
     coa_retransmits: int = 2
     """After the first request; network device profiles have timeout and retries, their defaults are not public."""
+    era: Era = Era.POSTURE_SHARING
+    log_transport: LogTransport = LogTransport.MESSAGING
+    state_dir: Path | None = None
+    """Where what outlives the node is kept; None for nowhere but memory."""
+    silence: Silence = Silence.CLOSE
+    internode_tls: InternodeTls | None = None
+    """None: the node neither takes nor hands on a proxy CoA, and asks no monitoring node."""
+    peers: tuple[PeerNode, ...] = ()
+    mnt_apis: tuple[MntApi, ...] = ()
     maximum_in_flight: int = 16_384
     """Requests answered later than at once that may be open together (FreeRADIUS: max_requests)."""

@@ -1,77 +1,69 @@
 """The policy service node: its parts, in the order in which they are born and die.
 
-RADIUS on both historic port pairs, the posture portal, CoA towards the NADs, syslog towards MNT, around one session
-cache. A node that stops forgets its sessions (rule P3 of posture.md 2.1).
+RADIUS on both historic port pairs, the posture portal, CoA towards NADs and other nodes, log records for MNT, what is
+shared with the other nodes, all around one session cache. A node that stops forgets its sessions (rule P3 of
+posture.md 2.1).
 """
 
 from __future__ import annotations
 
-import socket
+from contextlib import AsyncExitStack
 from typing import ClassVar
 
-from ldd.bus import Bus
 from ldd.directory import RadiusSessionDirectory
-from ldd.publisher import Owner, SessionPublisher
+from ldd.era import Era
+from ldd.link import Link
 from ldd.replication import Replication
-from nac.binding import bind_udp
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
-from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED
-from psn.accept import build_templates
-from psn.access import AccessService
-from psn.accounting import AccountingService
 from psn.audit import Audit
-from psn.coa import CoaCommand, CoaOutcome, CoaSender
+from psn.coa import CoaCommand, CoaOrder, CoaOutcome
+from psn.coa_sender import CoaSender
+from psn.coa_service import CoaService
 from psn.config import PsnConfig
-from psn.drop_report import DropReport
 from psn.endpoint_store import EndpointStore
+from psn.internode_client import InternodeClient
+from psn.internode_server import InternodeServer
+from psn.log_sender import choose_log_sender
+from psn.mnt_client import MntClient
+from psn.owner_lookup import OwnerLookup
 from psn.portal import PortalConfig, PosturePortal
 from psn.posture_outcome import PostureOutcome
 from psn.posture_result import PostureResult
+from psn.radius_services import RadiusServices, build_services
 from psn.session import Session
 from psn.session_cache import SessionCache
-from psn.session_directory_feed import SessionDirectoryFeed
-from psn.session_events import SessionEvent, SessionListener
-from psn.session_identity import SessionIdentity
+from psn.session_events import SessionEvent
+from psn.sessions_elsewhere import SessionsElsewhere
+from psn.sharing import Sharing
 from psn.syslog_sender import SyslogSender
 from radius.client import RadiusClient
 from radius.client_table import ClientTable
 from radius.dictionary import Dictionary, load
-from radius.packet import Code
 from radius.retransmission import Retransmission
-from radius.server import RadiusServer, Service
 
 
 class PolicyServiceNode:
-    """One PSN. After `start`, `ports` tells the bound ports and `sessions` holds the session cache.
-
-    `rsd` is its replica of the sessions of all nodes.
-    """
+    """One PSN. After `start`, `ports` tells the bound ports and `sessions` holds the session cache."""
 
     kind: ClassVar[str] = "psn"
 
-    def __init__(self, config: PsnConfig, runtime: Runtime, *, bus: Bus | None = None) -> None:
-        """Keep what the node is told; nothing is opened before `start`. Without a bus nothing is shared."""
+    def __init__(self, config: PsnConfig, runtime: Runtime, *, link: Link | None = None) -> None:
+        """Keep what the node is told; nothing is opened before `start`. Without a link nothing is shared."""
         self.config = config
         self.sessions = SessionCache(limit=config.session_limit, preference=config.preference)
-        self.endpoints = EndpointStore()
-        self.rsd = RadiusSessionDirectory()
+        self.endpoints = EndpointStore(
+            runtime, path=config.state_dir / f"{config.name}.sqlite" if config.state_dir else None
+        )
         self.ports: dict[str, int] = {}
         self._runtime = runtime
+        self._link = link
+        self._sharing = Sharing(config, runtime, endpoints=self.endpoints, link=link)
         self._devices = ClientTable(config.clients)
         self._dictionary: Dictionary = load()
         self._tasks = OwnedTasks()
-        self._sender: SyslogSender | None = None
-        self._coa_client: RadiusClient | None = None
-        self._coa: CoaSender | None = None
-        self._portal: PosturePortal | None = None
-        self._servers: list[RadiusServer] = []
-        self._listener: SessionListener | None = None
-        self._replication: Replication | None = None
-        if bus is not None:
-            owner = Owner(name=config.name, address=config.address, fqdn=config.fqdn)
-            self._listener = SessionDirectoryFeed(SessionPublisher(owner, runtime, directory=self.rsd, bus=bus))
-            self._replication = Replication(runtime, directory=self.rsd, bus=bus)
+        self._coa: CoaService | None = None
+        self._parts = AsyncExitStack()
 
     @property
     def name(self) -> str:
@@ -83,69 +75,125 @@ class PolicyServiceNode:
         """The node's address."""
         return self.config.address
 
+    @property
+    def rsd(self) -> RadiusSessionDirectory:
+        """Its replica of the sessions of all nodes; empty where the era has none."""
+        return self._sharing.rsd
+
+    @property
+    def replication(self) -> Replication | None:
+        """What keeps the replica up to date."""
+        return self._sharing.replication
+
     async def start(self) -> None:
-        """Open everything; raises `OSError` where an address is in use, and then leaves nothing open."""
-        try:
-            await self._start()
-        except BaseException:
-            await self.stop()
-            raise
+        """Open everything; raises `OSError` where an address or a file is in use, and then leaves nothing open."""
+        async with AsyncExitStack() as parts:
+            await self._start(parts)
+            self._parts = parts.pop_all()
 
     async def stop(self) -> None:
         """Close everything in the opposite order and forget the sessions; a second call does nothing."""
-        for server in self._servers:
-            await server.stop()
-        if self._portal is not None:
-            await self._portal.stop()
-        await self._tasks.cancel()
-        if self._coa_client is not None:
-            self._coa_client.close()
-        if self._sender is not None:
-            self._sender.close()
-        self._portal = self._coa_client = self._coa = self._sender = None
-        self._servers.clear()
-        if self._replication is not None:
-            self._replication.stop()
-        self.sessions.clear()
-        self.ports = {}
+        await self._parts.aclose()
 
-    async def coa(self, session: Session, command: CoaCommand, *, cause: str) -> CoaOutcome:
-        """Send a CoA for one of this node's sessions and wait for its outcome; raises `RuntimeError` when stopped."""
+    async def coa_for(
+        self, *, mac: str = "", session_id: str = "", command: CoaCommand, cause: str, direct: bool = False
+    ) -> CoaOutcome:
+        """Ask for a CoA for a session, or for the newest one of an endpoint, whoever owns it, and wait for its outcome.
+
+        A `direct` one is sent from here in any case. Raises `RuntimeError` on a node that does not run.
+        """
         if self._coa is None:
             raise RuntimeError(f"{self.name} is not running")
-        return await self._coa.send(session, command, cause=cause)
+        return await self._coa.request(
+            session_id=session_id, mac=mac, command=command, cause=cause, source_component="Lab", direct=direct
+        )
 
-    async def _start(self) -> None:
+    async def _start(self, parts: AsyncExitStack) -> None:
+        """Start the parts one after another; each leaves to `parts` how it ends."""
+        parts.callback(self._forget)
+        await self.endpoints.open()
+        parts.push_async_callback(self.endpoints.close)
+        audit = await self._start_sharing(parts)
+        sender = self._build_coa_sender(parts, audit)
+        owners = self._build_owner_lookup()
+        await self._start_coa(parts, sender, owners)
+        portal = self._build_portal(audit, sender, owners)
+        parts.push_async_callback(portal.stop)
+        await portal.start()
+        self.ports.update(portal.ports)
+        self._start_radius(parts, audit)
+
+    async def _start_sharing(self, parts: AsyncExitStack) -> Audit:
+        """Start what carries this node's words to others: log records to MNT, sessions and attributes to all."""
         config, runtime = self.config, self._runtime
-        if self._replication is not None:
-            self._replication.start()
-        self._sender = SyslogSender(
+        syslog = SyslogSender(
             host=config.name, address=config.address, targets=config.log_targets, observe=runtime.observe
         )
-        audit = Audit(config=config, runtime=runtime, sender=self._sender, dictionary=self._dictionary)
-        self._coa_client = RadiusClient(host=config.address, random=runtime.random, observe=runtime.observe)
-        self._coa = CoaSender(
+        parts.callback(syslog.close)
+        parts.push_async_callback(self._sharing.stop)
+        await self._sharing.start(syslog)
+        log = choose_log_sender(config, runtime, syslog=syslog, link=self._link)
+        parts.callback(log.close)
+        return Audit(config=config, runtime=runtime, sender=log, dictionary=self._dictionary)
+
+    def _build_coa_sender(self, parts: AsyncExitStack, audit: Audit) -> CoaSender:
+        config, runtime = self.config, self._runtime
+        client = RadiusClient(host=config.address, random=runtime.random, observe=runtime.observe)
+        parts.callback(client.close)
+        parts.push_async_callback(self._tasks.cancel)
+        return CoaSender(
             runtime=runtime,
-            client=self._coa_client,
+            client=client,
             devices=self._devices,
             audit=audit,
             retransmission=Retransmission.every(config.coa_timeout, config.coa_retransmits),
         )
-        self._portal = self._build_portal(audit)
-        await self._portal.start()
-        self._servers = self._build_servers(audit, self._portal.ports["portal"])
-        for server in self._servers:
-            server.start()
-        self.ports.update(self._portal.ports)
 
-    def _build_portal(self, audit: Audit) -> PosturePortal:
+    def _build_owner_lookup(self) -> OwnerLookup:
+        config, runtime = self.config, self._runtime
+        tls = config.internode_tls.client if config.internode_tls else None
+        mnt = MntClient(config.mnt_apis, tls=tls, address=config.address, observe=runtime.observe)
+        return OwnerLookup(config, runtime, directory=self.rsd, mnt=mnt)
+
+    async def _start_coa(self, parts: AsyncExitStack, sender: CoaSender, owners: OwnerLookup) -> None:
+        """Start the CoA of this node and, where it has a certificate, its port for CoA on behalf of others."""
+        config, runtime, tls = self.config, self._runtime, self.config.internode_tls
+        self._coa = CoaService(
+            config,
+            runtime,
+            sessions=self.sessions,
+            sender=sender,
+            owners=owners,
+            internode=InternodeClient(config, tls=tls.client) if tls else None,
+        )
+        if tls is None:
+            return
+        server = InternodeServer(
+            runtime,
+            address=config.address,
+            port=config.ports.internode,
+            tls=tls.server,
+            on_coa=self._coa.carry_out,
+        )
+        parts.push_async_callback(server.stop)
+        await server.start()
+        self.ports["internode"] = server.port
+
+    def _build_portal(self, audit: Audit, sender: CoaSender, owners: OwnerLookup) -> PosturePortal:
         config = self.config
+
+        async def reauthenticate(session: Session, cause: str) -> None:
+            """Send a CoA for the entry held here, as a posture result does, be it a stale or phantom one."""
+            order = CoaOrder(command=CoaCommand.REAUTHENTICATE_LAST, cause=cause, source_component="Posture")
+            await sender.send(session, order)
+
         outcome = PostureOutcome(
             runtime=self._runtime,
             settings=config.posture,
             endpoints=self.endpoints,
             audit=audit,
-            reauthenticate=self._reauthenticate,
+            reauthenticate=reauthenticate,
+            tasks=self._tasks,
         )
         portal = PortalConfig(
             fqdn=config.fqdn,
@@ -155,11 +203,18 @@ class PolicyServiceNode:
             posture_port=config.ports.posture,
             backup_servers=config.backup_servers,
             ca_certificate=config.ca_certificate,
+            silence=config.silence,
+        )
+        elsewhere = SessionsElsewhere(
+            config.name,
+            directory=self.rsd if config.era is Era.POSTURE_SHARING else None,
+            owners=owners,
+            peers=config.peers,
         )
 
         def take(result: PostureResult) -> None:
-            if self._listener is not None:
-                self._listener.on_session(result.session, SessionEvent.ASSESSED)
+            if self._sharing.listener is not None:
+                self._sharing.listener.on_session(result.session, SessionEvent.ASSESSED)
             outcome.apply(result)
 
         return PosturePortal(
@@ -169,77 +224,29 @@ class PolicyServiceNode:
             settings=config.posture,
             on_result=take,
             on_unprovisioned=outcome.note_unprovisioned,
+            elsewhere=elsewhere,
+            settled=self.endpoints.settled,
         )
 
-    def _build_servers(self, audit: Audit, portal_port: int) -> list[RadiusServer]:
-        """Build a server for each service, so that a drop is told of under the service it concerns."""
-        services = self._build_services(audit, portal_port)
-        ports = self.config.ports
-        bound = self._bind(*zip(services, (ports.authentication, ports.accounting), strict=True))
-        drops = DropReport(runtime=self._runtime, devices=self._devices, audit=audit)
-        return [
-            RadiusServer(
-                services=[pair for pair in bound if pair[1] is service],
-                clients=self._devices,
-                observe=drops.observe_as(entry),
-                maximum_in_flight=self.config.maximum_in_flight,
-            )
-            for service, entry in zip(services, (REQUEST_DROPPED, ACCOUNTING_DROPPED), strict=True)
-        ]
-
-    def _build_services(self, audit: Audit, portal_port: int) -> tuple[Service, Service]:
-        config, runtime = self.config, self._runtime
-        identity = SessionIdentity(name=config.name, address=config.address, random=runtime.random)
-        access = AccessService(
-            config=config,
-            runtime=runtime,
+    def _start_radius(self, parts: AsyncExitStack, audit: Audit) -> None:
+        services = build_services(
+            self.config,
+            self._runtime,
             sessions=self.sessions,
             endpoints=self.endpoints,
+            directory=self.rsd,
+            listener=self._sharing.listener,
             audit=audit,
-            identity=identity,
-            templates=build_templates(config, self._dictionary, portal_port),
             dictionary=self._dictionary,
-            listener=self._listener,
+            portal_port=self.ports["portal"],
         )
-        accounting = AccountingService(
-            runtime=runtime,
-            sessions=self.sessions,
-            audit=audit,
-            identity=identity,
-            phantom_on_start=config.phantom_on_start,
-            listener=self._listener,
-        )
-        authenticate = Service(
-            name="authentication",
-            handlers={Code.ACCESS_REQUEST: access.handle},
-            status_code=Code.ACCESS_ACCEPT,
-        )
-        account = Service(
-            name="accounting",
-            handlers={Code.ACCOUNTING_REQUEST: accounting.handle},
-            status_code=Code.ACCOUNTING_RESPONSE,
-        )
-        return authenticate, account
+        servers = RadiusServices(self.config, self._runtime, devices=self._devices, audit=audit)
+        parts.push_async_callback(servers.stop)
+        servers.start(*services)
+        self.ports.update(servers.ports)
 
-    def _bind(self, *services: tuple[Service, tuple[int, ...]]) -> list[tuple[socket.socket, Service]]:
-        """Bind the ports of all services; the historic second one of each gets ``-legacy`` in its name."""
-        bound: list[tuple[socket.socket, Service]] = []
-        try:
-            for service, ports in services:
-                for number, port in enumerate(ports):
-                    sock = bind_udp(self.config.address, port)
-                    bound.append((sock, service))
-                    self.ports[service.name + ("-legacy" if number else "")] = sock.getsockname()[1]
-        except OSError:
-            for sock, _ in bound:
-                sock.close()
-            raise
-        return bound
-
-    def _reauthenticate(self, session: Session, cause: str) -> None:
-        """Start a CoA that ends on its own."""
-
-        async def send() -> None:
-            await self.coa(session, CoaCommand.REAUTHENTICATE_LAST, cause=cause)
-
-        self._tasks.spawn(send(), name=f"{self.name} coa")
+    def _forget(self) -> None:
+        """Forget what a restart forgets."""
+        self._coa = None
+        self.sessions.clear()
+        self.ports = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from string import Template
 
+from ldd.record import SessionRecord
 from nac.posture import PostureStatus
 from psn.session import Session
 
@@ -51,6 +52,13 @@ _SITUATIONS = {
         "good", "No check needed", "You now have Internet access", "This device is let in without a check."
     ),
 }
+_SUCCEEDED = _Situation(
+    "wait",
+    "Newer session",
+    "This device has connected again since",
+    "This link belongs to an earlier connection. Another policy server looks after the present one.",
+)
+_NEW_LINK = "<p>Disconnect this device from the network, connect it again, and open any page to get a new link.</p>\n"
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -106,11 +114,16 @@ def render_session_page(session: Session, *, policy_server: str, remedies: Itera
     )
 
 
+def render_succeeded_page(session: Session, newer: SessionRecord) -> str:
+    """Render the page of a session that a newer one of its device, on another policy server, has succeeded."""
+    facts = {"Session": session.session_id, "Newer session": newer.session_id, "Policy server": newer.psn_fqdn}
+    return _render(_SUCCEEDED, steps=_NEW_LINK, facts=facts, refreshes=False)
+
+
 def render_problem_page(problem: str) -> str:
     """Render the page of an address that leads to no session."""
     situation = _Situation("bad", "No session", "This link is no longer valid", problem)
-    steps = "<p>Disconnect this device from the network, connect it again, and open any page to get a new link.</p>\n"
-    return _render(situation, steps=steps, facts={}, refreshes=False)
+    return _render(situation, steps=_NEW_LINK, facts={}, refreshes=False)
 
 
 def _render_steps(status: PostureStatus, remedies: tuple[str, ...]) -> str:

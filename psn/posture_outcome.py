@@ -2,14 +2,15 @@
 
 Step 8 of posture.md 5.1. Only what an agent has assessed begins a lease; a default status does not. A status that
 stays as it was gives no CoA: that is why a session found Compliant, be it the wrong one, ends an agent's scan without
-anything happening at the NAD.
+anything happening at the NAD. A CoA is not sent before what the node keeps of the result is safe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from nac.identity import render_mac_hyphens
+from nac.owned_tasks import OwnedTasks
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_FAILED, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
@@ -31,14 +32,16 @@ class PostureOutcome:
         settings: PostureSettings,
         endpoints: EndpointStore,
         audit: Audit,
-        reauthenticate: Callable[[Session, str], None],
+        reauthenticate: Callable[[Session, str], Coroutine[object, object, object]],
+        tasks: OwnedTasks,
     ) -> None:
-        """`reauthenticate(session, cause)` starts a CoA and returns at once."""
+        """`reauthenticate(session, cause)` sends a CoA, which is one of `tasks`."""
         self._runtime = runtime
         self._lease = settings.lease
         self._endpoints = endpoints
         self._audit = audit
         self._reauthenticate = reauthenticate
+        self._tasks = tasks
 
     def apply(self, result: PostureResult) -> None:
         """Record one result; ask the NAD to reauthenticate where the status changed."""
@@ -59,7 +62,8 @@ class PostureOutcome:
                 "coa-not-needed", f"the status was {result.status} before: no CoA", {"mac": session.mac}
             )
         else:
-            self._reauthenticate(session, f"posture status changed to {result.status}")
+            cause = f"posture status changed to {result.status}"
+            self._tasks.spawn(self._send_coa(session, cause), name=f"{self._runtime.node} coa")
 
     def note_unprovisioned(self, session: Session, operating_system: str) -> None:
         """Record, once for each session, that client provisioning selects nothing for its agent."""
@@ -70,6 +74,10 @@ class PostureOutcome:
         facts = {"session_id": session.session_id, "mac": session.mac}
         self._runtime.write("provisioning-failed", why, facts)
         self._audit.ship(PROVISIONING_FAILED, list_missing_provisioning(session, operating_system, why))
+
+    async def _send_coa(self, session: Session, cause: str) -> None:
+        await self._endpoints.settled()
+        await self._reauthenticate(session, cause)
 
     def _renew_lease(self, session: Session) -> None:
         attributes = self._endpoints.attributes_of(session.mac)

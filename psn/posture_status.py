@@ -1,31 +1,62 @@
-"""Which posture status a session begins with, and the posture lease that may decide it.
+"""Which posture status a session begins with: what the session directory shares of it, or what the lease says.
 
-Source: posture.md 6.2 and 6.3. The endpoint attribute is named PostureExpiry but holds the instant of the last
-counted success, in epoch milliseconds; its age against the lease decides.
+Source: posture.md 6.2 to 6.4; the order of the two is that of 14. The endpoint attribute is named PostureExpiry but
+holds the instant of the last counted success, in epoch milliseconds; its age against the lease decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from ldd.record import SessionRecord
+from nac.identity import render_mac_hyphens
 from nac.posture import PostureStatus
 
 POSTURE_EXPIRY = "PostureExpiry"
+_STATUS_PIP = "cisco.cpm.posture.pip.PostureStatusPIP"
+
+
+class InitialStatus(NamedTuple):
+    """A status, why it is that in one sentence, and what the log of the session's attributes tells of it, if so."""
+
+    status: PostureStatus
+    reason: str
+    log: str = ""
 
 
 def choose_initial_status(
-    attributes: Mapping[str, str], *, lease: timedelta | None, now: datetime
-) -> tuple[PostureStatus, str]:
-    """Choose the status of a session new to this node, and say why in one sentence."""
+    attributes: Mapping[str, str], *, lease: timedelta | None, now: datetime, shared: SessionRecord | None = None
+) -> InitialStatus:
+    """Choose the status of a session new to this node; `shared` is the directory's record of it, not a stopped one."""
+    if shared is not None and shared.posture_status is PostureStatus.COMPLIANT:
+        reason = f"the session directory has this session as Compliant, from its owner {shared.psn}"
+        return InitialStatus(shared.posture_status, reason, _render_log(shared))
     if lease is None:
-        return PostureStatus.UNKNOWN, "a session new to this node begins Unknown"
+        return InitialStatus(PostureStatus.UNKNOWN, "a session new to this node begins Unknown")
     age = _lease_age(attributes, now)
     if age is None:
-        return PostureStatus.UNKNOWN, "the posture lease is on, but this endpoint has no PostureExpiry"
+        return InitialStatus(PostureStatus.UNKNOWN, "the posture lease is on, but this endpoint has no PostureExpiry")
+    ago = f"last success {age} ago, lease {lease}"
     if age <= lease:
-        return PostureStatus.COMPLIANT, f"the posture lease holds: last success {age} ago, lease {lease}"
-    return PostureStatus.UNKNOWN, f"the posture lease has run out: last success {age} ago, lease {lease}"
+        return InitialStatus(PostureStatus.COMPLIANT, f"the posture lease holds: {ago}")
+    return InitialStatus(PostureStatus.UNKNOWN, f"the posture lease has run out: {ago}")
+
+
+def _render_log(shared: SessionRecord) -> str:
+    """Render how the components nsf-session and epm-pip log a status that came from the directory (posture.md 6.4)."""
+    status = shared.posture_status
+    return "\n".join(
+        (
+            f"cpm.nsf.session.impl.PIPManager -::- Returning a PIP {_STATUS_PIP} for attribute Session.PostureStatus",
+            f"cpm.nsf.session.impl.SessionCache -::- Looking up session {shared.session_id}",
+            "cpm.nsf.session.impl.SessionCache -::- IndexValues: {}",
+            f"{_STATUS_PIP} -::- set postureStatus based on posture LSD dictionary: {status}",
+            f"{_STATUS_PIP} -::- PostureStatusPIP for mac {render_mac_hyphens(shared.mac)} - "
+            f"Attribute Session.PostureStatus value is {status}",
+        )
+    )
 
 
 def renew_lease(attributes: Mapping[str, str], *, lease: timedelta | None, now: datetime) -> str | None:

@@ -38,6 +38,7 @@ class Session:
     device_ip: str = ""
     """The device's address as this node sees it, where a CoA goes; NAS-IP-Address may be another."""
     nas_ip: str = ""
+    nas_ipv6: str = ""
     nas_port_id: str = ""
     acct_session_id: str = ""
     groups: tuple[str, ...] | None = None

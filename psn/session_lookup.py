@@ -2,15 +2,18 @@
 
 Order: the session id where the request has one; else its IPs in their order; else its MACs in theirs (posture.md 2.3
 and 14). That the connection itself came from one of the IPs is noted and decides nothing. Which of several entries of
-one endpoint wins is the cache's setting.
+one endpoint wins is the cache's setting. Whether what was found is stale is the session directory's word (posture.md
+6.5); whom it asks about is decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ldd.record import SessionRecord
 from nac.discovery import DiscoveryRequest
+from psn.owner_lookup import Owner
 from psn.session import Session
 from psn.session_cache import SessionCache
 
@@ -39,6 +42,16 @@ class Lookup:
         sought = [*filter(None, (self.request.session_id,)), *self.request.addresses, *self.request.macs]
         return f"no session here of {', '.join(sought)}" if sought else "the request names neither session nor endpoint"
 
+    @property
+    def macs(self) -> Sequence[str]:
+        """The endpoint's MACs: those of its list, or of the entry where the request names a session or no MAC.
+
+        Who names a session asks for that one; an endpoint may well have another one on another adapter.
+        """
+        if self.session is not None and (self.found_by == "session id" or not self.request.macs):
+            return (self.session.mac,) if self.session.mac else ()
+        return self.request.macs
+
 
 def look_up(sessions: SessionCache, request: DiscoveryRequest, *, remote: str) -> Lookup:
     """Look a session up; `remote` is where the request came from."""
@@ -59,8 +72,34 @@ def look_up(sessions: SessionCache, request: DiscoveryRequest, *, remote: str) -
     return Lookup(request=request, remote=remote)
 
 
-def render_log(lookup: Lookup, *, user_agent: str, headers: Mapping[str, str]) -> str:
-    """Render one request as guest.log tells it, without the frame of time and thread, which the record has."""
+def render_log(
+    lookup: Lookup,
+    *,
+    user_agent: str,
+    headers: Mapping[str, str],
+    newer: SessionRecord | None = None,
+    owner: Owner | None = None,
+) -> str:
+    """Render one request as guest.log tells it, without the frame of time and thread, which the record has.
+
+    `newer` is the session for whose sake it is not answered, `owner` the one it is sent to.
+    """
+    lines = _render_search(lookup, user_agent)
+    if lookup.session is not None and newer is not None:
+        lines.append(
+            f"{_SERVLET} -::- Session {lookup.session.session_id} is stale or phantom: the session directory has "
+            f"{newer.session_id} of {newer.psn_fqdn} for this endpoint; no response to {lookup.remote}"
+        )
+        return "\n".join(lines)
+    if owner is not None:
+        lines.append(f"{_PROVISIONING} -::- Session {owner.session_id} is owned by {owner.fqdn}")
+    lines.append(f"{_SERVLET} -::- Sent an http response to {lookup.remote}")
+    lines += [f"{_PROVISIONING} -::- header {name} value is {value}" for name, value in headers.items()]
+    return "\n".join(lines)
+
+
+def _render_search(lookup: Lookup, user_agent: str) -> list[str]:
+    """Render the request and the walk through its lists, down to the session that was found."""
     request = lookup.request
     lines = [
         f"{_SERVLET} -::- Got http request from {lookup.remote} user agent is: {user_agent}",
@@ -73,8 +112,5 @@ def render_log(lookup: Lookup, *, user_agent: str, headers: Mapping[str, str]) -
         if lookup.remote in request.addresses:
             lines.append(f"{_PROVISIONING} -::- the ipAddress that matched the remote address: [{lookup.remote}]")
         lines += [f"{_PROVISIONING} -::- the clientMac from the macarray list: [{item}]" for item in request.macs]
-    session_id = lookup.session.session_id if lookup.session else "null"
-    lines.append(f"{_PROVISIONING} -::- Session = {session_id}")
-    lines.append(f"{_SERVLET} -::- Sent an http response to {lookup.remote}")
-    lines += [f"{_PROVISIONING} -::- header {name} value is {value}" for name, value in headers.items()]
-    return "\n".join(lines)
+    lines.append(f"{_PROVISIONING} -::- Session = {lookup.session.session_id if lookup.session else 'null'}")
+    return lines

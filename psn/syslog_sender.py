@@ -1,14 +1,15 @@
 """Ships syslog records to the remote targets, one connected datagram socket each.
 
 Plain UDP: what the network loses is lost, and nothing here notices. A send never waits: what the machine itself
-refuses to send (a full buffer, or an ICMP error that says nobody listens there) is lost too, which the journal says
-when it begins and when it has ended.
+refuses to send (a full buffer), or an ICMP error says has found nobody, is lost too, which the journal says when it
+begins and when it has ended.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from radius.observer import Observer
 RECOVERY_TIME = timedelta(seconds=10)
 """How long sending must have gone well, twice at least, before a target counts as back.
 
-The ICMP error of one datagram spoils the next: towards a port that nobody has opened every second one seems to leave.
+What has happened to a datagram is only told when the next one is sent.
 """
 
 
@@ -55,8 +56,12 @@ class SyslogSender:
             for datagram in encoder.encode(entry, now, body):
                 try:
                     sock.send(datagram)
-                except OSError as error:
+                except BlockingIOError as error:
                     self._note_loss(sock, target, error, now)
+                except OSError as error:  # the ICMP error of an earlier datagram; this one has not left for its sake
+                    self._note_loss(sock, target, error, now)
+                    with suppress(OSError):
+                        sock.send(datagram)
                 else:
                     if self._losses:
                         self._note_success(sock, now)

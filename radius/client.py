@@ -64,12 +64,13 @@ class Peer:
 
 
 class NoResponseError(TimeoutError):
-    """A server has answered none of `attempts` transmissions."""
+    """A server has answered none of `attempts` transmissions; `fault` says why what came last was no answer, if any."""
 
-    def __init__(self, peer: Peer, attempts: int) -> None:
+    def __init__(self, peer: Peer, attempts: int, fault: str | None = None) -> None:
         super().__init__(f"{peer} did not answer ({attempts} transmissions)")
         self.peer = peer
         self.attempts = attempts
+        self.fault = fault
 
 
 class ClientClosedError(RuntimeError):
@@ -104,6 +105,8 @@ class _RequestPacket:
     source: _Source
     data: bytes
     answer: asyncio.Future[Packet]
+    fault: str | None = None
+    """What was wrong with the last answer that was ignored."""
 
 
 class RadiusClient:
@@ -140,6 +143,7 @@ class RadiusClient:
         clock = asyncio.get_running_loop().time
         begun = clock()
         attempts = 0
+        fault: str | None = None
         async with lane.capacity:
             for repetitions in ((timeout,) for timeout in timeouts) if renew else (timeouts,):
                 current = _add_delay(attributes, clock() - begun) if renew else attributes
@@ -152,9 +156,10 @@ class RadiusClient:
                             raise ClientClosedError
                         if packet.answer.done():
                             return packet.answer.result()
+                        fault = packet.fault or fault
                         if on_timeout is not None:
                             on_timeout()
-        raise NoResponseError(peer, attempts)
+        raise NoResponseError(peer, attempts, fault)
 
     def close(self) -> None:
         """Close all source ports; exchanges still open raise `ClientClosedError`."""
@@ -245,11 +250,13 @@ class RadiusClient:
         fault = verify_reply(data, reply, code, request.data[4:20], request.peer.secret)
         if fault is not None:
             hint = "; the shared secret is probably not the server's" if fault is Fault.RESPONSE_AUTHENTICATOR else ""
-            return f"{fault.value}{hint}"
-        if reply.code not in _ANSWERS.get(code, (reply.code,)):
-            return f"code {reply.code} does not answer code {code}"
-        request.answer.set_result(reply)
-        return None
+            request.fault = f"{fault.value}{hint}"
+        elif reply.code not in _ANSWERS.get(code, (reply.code,)):
+            request.fault = f"code {reply.code} does not answer code {code}"
+        else:
+            request.answer.set_result(reply)
+            return None
+        return request.fault
 
 
 def _is_delayed(code: int, attributes: list[Attribute]) -> bool:

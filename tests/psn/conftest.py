@@ -5,18 +5,22 @@ Syslog always goes through a real socket: a datagram sent over loopback has arri
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
+import trustme
+from aiohttp import encode_basic_auth, web
 
+from ldd.directory import RadiusSessionDirectory
 from nac.journal import Journal, JournalRecord
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
@@ -30,8 +34,10 @@ from psn.config import (
     AuthorizationRule,
     Condition,
     Dacl,
+    InternodeTls,
     KnownEndpoint,
     LogTarget,
+    MntApi,
     PsnConfig,
     PsnPorts,
     Redirect,
@@ -48,7 +54,7 @@ from radius import attribute
 from radius.authenticator import encode_reply, encode_request, verify_request
 from radius.client_table import Client
 from radius.dictionary import Dictionary, load
-from radius.packet import Attribute, Code, Packet, decode, integer, text
+from radius.packet import Attribute, Code, Packet, decode, encode_attributes, integer, text
 from radius.secret import Secret
 from radius.server import Reply, Request
 
@@ -135,7 +141,8 @@ class Bench:
         self.runtime = Runtime(node="psn1", clock=self.clock, random=random.Random(1), journal=self.journal)
         self.config = make_config(collector, **changes)
         self.sessions = SessionCache(limit=self.config.session_limit, preference=self.config.preference)
-        self.endpoints = EndpointStore()
+        self.rsd = RadiusSessionDirectory()
+        self.endpoints = EndpointStore(self.runtime)
         self.sender = SyslogSender(
             host="psn1", address="127.0.0.1", targets=self.config.log_targets, observe=self.runtime.observe
         )
@@ -150,6 +157,7 @@ class Bench:
             identity=identity,
             templates=build_templates(self.config, dictionary, 8443),
             dictionary=dictionary,
+            directory=self.rsd,
         )
         self.accounting = AccountingService(
             runtime=self.runtime,
@@ -298,3 +306,141 @@ async def build_node(collector: Collector) -> AsyncIterator[BuildNode]:
     yield build
     for node in nodes:
         await node.stop()
+
+
+Script = Callable[[Packet], bytes | None]
+
+
+class Nad:
+    """A device with a dynamic authorization port. `script` answers a request; None is silence."""
+
+    def __init__(self) -> None:
+        self.requests: list[Packet] = []
+        self.sources: list[str] = []
+        self.script: Script = self.acknowledge
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self.sock.bind(("127.0.3.1", 0))
+        asyncio.get_running_loop().add_reader(self.sock, self._read)
+
+    @property
+    def client(self) -> Client:
+        port = self.sock.getsockname()[1]
+        return Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=SECRET, coa_port=port)
+
+    @staticmethod
+    def acknowledge(packet: Packet) -> bytes:
+        return encode_reply(packet, packet.code + 1, b"", SECRET)
+
+    @staticmethod
+    def refuse(cause: int | None) -> Script:
+        causes = [] if cause is None else [(attribute.ERROR_CAUSE, integer(cause))]
+        return lambda packet: encode_reply(packet, packet.code + 2, encode_attributes(causes), SECRET)
+
+    def _read(self) -> None:
+        data, source = self.sock.recvfrom(4096)
+        packet = decode(data)
+        assert verify_request(data, packet, SECRET) is None
+        self.requests.append(packet)
+        self.sources.append(source[0])
+        reply = self.script(packet)
+        if reply is not None:
+            self.sock.sendto(reply, source)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.sock)
+        self.sock.close()
+
+
+@pytest.fixture
+async def nad() -> AsyncIterator[Nad]:
+    nad = Nad()
+    yield nad
+    nad.close()
+
+
+class ScriptedMnt:
+    """The REST API of a monitoring node: what it is asked, and what it is told to answer."""
+
+    ADDRESS = "127.0.2.1"
+
+    def __init__(self, authority: trustme.CA) -> None:
+        self.asked: list[str] = []
+        self.answer: Callable[[web.Request], Awaitable[web.Response]] = self.know_nothing
+        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert(self.ADDRESS).configure_cert(self.tls)
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def api(self) -> MntApi:
+        return MntApi(name="mnt1", host=self.ADDRESS, port=self.port, user="admin", password="lab-mnt")
+
+    async def start(self) -> None:
+        self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0.01)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.ADDRESS, 0, ssl_context=self.tls).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        self.asked.append(request.path)
+        if request.headers.get("Authorization") != encode_basic_auth("admin", "lab-mnt"):
+            return web.Response(status=401)
+        return await self.answer(request)
+
+    @staticmethod
+    async def know_nothing(_: web.BaseRequest) -> web.Response:
+        why = b"<internal-error-info>Session data is not available.</internal-error-info>"
+        return web.Response(status=500, body=b"<mnt-rest-result>" + why + b"</mnt-rest-result>")
+
+    def say(self, body: bytes, *, status: int = 200) -> None:
+        async def answer(_: web.BaseRequest) -> web.Response:
+            return web.Response(status=status, body=body, content_type="application/xml")
+
+        self.answer = answer
+
+    def name_owner(self, server: str, session_id: str = SESSION_ID, *, stopped: str = "false") -> None:
+        self.say(
+            b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<sessionParameters><passed '
+            b'xsi:type="xs:boolean" xmlns:xs="http://www.w3.org/2001/XMLSchema" '
+            b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">true</passed>'
+            + f"<acs_server>{server}</acs_server><audit_session_id>{session_id}</audit_session_id>".encode()
+            + f"<stopped>{stopped}</stopped></sessionParameters>".encode()
+        )
+
+
+@pytest.fixture(scope="session")
+def lab_authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def mnt(lab_authority: trustme.CA) -> AsyncIterator[ScriptedMnt]:
+    mnt = ScriptedMnt(lab_authority)
+    await mnt.start()
+    yield mnt
+    await mnt.stop()
+
+
+def make_internode_tls(authority: trustme.CA, address: str) -> InternodeTls:
+    """Make both contexts of a node that belongs to the deployment."""
+    certificate = authority.issue_cert(address)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.create_default_context()
+    for context in (server, client):
+        certificate.configure_cert(context)
+        authority.configure_trust(context)
+    return InternodeTls(server=server, client=client)
+
+
+BuildTls = Callable[[str], InternodeTls]
+
+
+@pytest.fixture
+def build_tls(lab_authority: trustme.CA) -> BuildTls:
+    """Make the contexts of the node of an address."""
+    return lambda address: make_internode_tls(lab_authority, address)

@@ -1,315 +1,61 @@
-"""CoA towards a scripted NAD on real UDP: what it is sent, and what becomes of ACK, NAK and silence."""
+"""The words of CoA: every end of every command, by the codes of aaa-mnt.md 2.5."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import socket
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
-from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
-from nac.posture import PostureStatus
-from psn.coa import CoaCommand, CoaSender
-from psn.session import Session
-from radius import attribute
-from radius.authenticator import encode_reply, verify_request
-from radius.client import RadiusClient
-from radius.client_table import Client, ClientTable
-from radius.dynamic_authorization import ErrorCause
-from radius.packet import Code, Packet, decode, encode_attributes, integer
-from radius.retransmission import Retransmission
-from radius.secret import Secret
+from nac.syslog_catalogue import STEPS
+from psn.coa import CoaCommand, CoaEnd, CoaOrder, CoaOutcome, list_steps, list_steps_of_proxy
 
-if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
-
-SECRET = Secret("testing123")
-SESSION_ID = "7F000301000000010000ABCD"
-Script = Callable[[Packet], bytes | None]
-
-
-class Nad:
-    """A device with a dynamic authorization port. `script` answers a request; None is silence."""
-
-    def __init__(self) -> None:
-        self.requests: list[Packet] = []
-        self.script: Script = self.acknowledge
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.setblocking(False)
-        self.sock.bind(("127.0.3.1", 0))
-        asyncio.get_running_loop().add_reader(self.sock, self._read)
-
-    @staticmethod
-    def acknowledge(packet: Packet) -> bytes:
-        return encode_reply(packet, packet.code + 1, b"", SECRET)
-
-    @staticmethod
-    def refuse(cause: int | None) -> Script:
-        causes = [] if cause is None else [(attribute.ERROR_CAUSE, integer(cause))]
-        return lambda packet: encode_reply(packet, packet.code + 2, encode_attributes(causes), SECRET)
-
-    def _read(self) -> None:
-        data, source = self.sock.recvfrom(4096)
-        packet = decode(data)
-        assert verify_request(data, packet, SECRET) is None
-        assert source[0] == "127.0.1.1"
-        self.requests.append(packet)
-        reply = self.script(packet)
-        if reply is not None:
-            self.sock.sendto(reply, source)
-
-    def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.sock)
-        self.sock.close()
-
-
-@pytest.fixture
-async def nad() -> AsyncIterator[Nad]:
-    nad = Nad()
-    yield nad
-    nad.close()
-
-
-@pytest.fixture
-async def client(bench: Bench) -> AsyncIterator[RadiusClient]:
-    client = RadiusClient(host="127.0.1.1", random=random.Random(1), observe=bench.runtime.observe)
-    yield client
-    client.close()
-
-
-def make_sender(bench: Bench, nad: Nad, client: RadiusClient, *, timeout: timedelta) -> CoaSender:
-    port = nad.sock.getsockname()[1]
-    switch = Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=SECRET, coa_port=port)
-    return CoaSender(
-        runtime=bench.runtime,
-        client=client,
-        devices=ClientTable([switch]),
-        audit=bench.audit,
-        retransmission=Retransmission.every(timeout, 2),
-    )
-
-
-@pytest.fixture
-async def sender(bench: Bench, nad: Nad, client: RadiusClient) -> CoaSender:
-    """A sender that waits longer than any answer takes."""
-    return make_sender(bench, nad, client, timeout=timedelta(seconds=10))
-
-
-@pytest.fixture
-async def hasty_sender(bench: Bench, nad: Nad, client: RadiusClient) -> CoaSender:
-    """A sender that gives up soon."""
-    return make_sender(bench, nad, client, timeout=timedelta(milliseconds=20))
-
-
-def make_session(bench: Bench, **fields: Any) -> Session:
-    session = bench.authenticate()
-    session.posture_status = PostureStatus.COMPLIANT
-    bench.list_records()
-    for name, value in fields.items():
-        setattr(session, name, value)
-    return session
-
-
-PAIRS = {
-    CoaCommand.REAUTHENTICATE_LAST: ["subscriber:command=reauthenticate", "subscriber:reauthenticate-type=last"],
-    CoaCommand.REAUTHENTICATE_RERUN: ["subscriber:command=reauthenticate", "subscriber:reauthenticate-type=rerun"],
-    CoaCommand.BOUNCE_HOST_PORT: ["subscriber:command=bounce-host-port"],
-    CoaCommand.DISABLE_HOST_PORT: ["subscriber:command=disable-host-port"],
-    CoaCommand.DISCONNECT: [],
+ASKED = {
+    CoaCommand.REAUTHENTICATE_LAST: (11204, 11220),
+    CoaCommand.REAUTHENTICATE_RERUN: (11204, 11220),
+    CoaCommand.BOUNCE_HOST_PORT: (11203, 11219),
+    CoaCommand.DISABLE_HOST_PORT: (11202, 11218),
+    CoaCommand.DISCONNECT: (11201, 11217),
 }
+EXCHANGES = {11213: 11104, 11214: 11102, 11221: 11101, 11222: 11101, 11223: 11101, 11224: 11101}
+WITHOUT_A_WORD = {11205, 11206}
+AT_THE_OWNER = {11215, 11226, 11227}
+
+
+def make_order(command: CoaCommand, asked_by: str = "") -> CoaOrder:
+    return CoaOrder(command=command, cause="test", source_component="ANC", asked_by=asked_by)
 
 
 @pytest.mark.parametrize("command", CoaCommand)
-async def test_request_identifies_device_and_session_and_says_what_to_do(
-    bench: Bench, sender: CoaSender, nad: Nad, command: CoaCommand
-) -> None:
-    outcome = await sender.send(make_session(bench), command, cause="test")
-    (request,) = nad.requests
-    is_disconnect = command is CoaCommand.DISCONNECT
-    assert request.code == (Code.DISCONNECT_REQUEST if is_disconnect else Code.COA_REQUEST)
-    assert request.address(attribute.NAS_IP_ADDRESS) == "127.0.3.1"
-    assert request.text(attribute.CALLING_STATION_ID) == "02-00-00-00-10-01"
-    assert request.list_text(attribute.CISCO_AVPAIR) == [f"audit-session-id={SESSION_ID}", *PAIRS[command]]
-    assert request.integer(attribute.EVENT_TIMESTAMP) == int(bench.clock.now().timestamp())
-    assert request.attributes[0][0] == attribute.MESSAGE_AUTHENTICATOR
-    assert (outcome.acknowledged, outcome.code) == (True, 11221 if is_disconnect else 11223)
+@pytest.mark.parametrize("asked_by", ["", "psn2"])
+@pytest.mark.parametrize("end", CoaEnd)
+def test_every_end_of_every_command_has_its_steps(command: CoaCommand, asked_by: str, end: CoaEnd) -> None:
+    asked, prepared = ASKED[command]
+    if end in EXCHANGES:
+        way: tuple[int, ...] = (prepared, *([11212] if asked_by else []), 11100, EXCHANGES[end])
+    else:
+        way = (11211,) if end in AT_THE_OWNER else ()
+    assert list_steps(make_order(command, asked_by), end) == (asked, *way, end)
 
 
-async def test_acknowledged_coa_is_5205(bench: Bench, sender: CoaSender, nad: Nad) -> None:
-    session = make_session(bench)
-    await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="posture status changed to Compliant")
-    (record,) = bench.list_records()
-    assert (record.code, record.category, record.message_class) == (
-        5205,
-        "CISE_Passed_Authentications",
-        "Dynamic-Authorization",
-    )
-    expected = {
-        "Device IP Address": "127.0.3.1",
-        "NetworkDeviceName": "switch1",
-        "Calling-Station-ID": "02-00-00-00-10-01",
-        "cisco-av-pair": f"audit-session-id={SESSION_ID}",
-        "CPMSessionID": SESSION_ID,
-        "EndPointMACAddress": "02-00-00-00-10-01",
-        "AcsSessionID": session.acs_session_id,
-        "Device CoA type": "Cisco CoA",
-        "Device CoA port": str(nad.sock.getsockname()[1]),
-        "CoASourceComponent": "Posture",
-        "CoAReason": "posture status changed to Compliant",
-        "CoAType": "Reauthenticate",
-        "PostureStatus": "Compliant",
+def test_no_end_is_left_out() -> None:
+    assert {end.value for end in CoaEnd} == EXCHANGES.keys() | WITHOUT_A_WORD | AT_THE_OWNER
+
+
+def test_the_catalogue_has_words_for_every_step() -> None:
+    steps = {
+        step
+        for command in CoaCommand
+        for asked_by in ("", "psn2")
+        for end in CoaEnd
+        for step in list_steps(make_order(command, asked_by), end)
     }
-    assert {name: record.first(name) for name in expected} == expected
-    assert record.all("Step") == ["11204", "11220", "11100", "11101", "11223"]
-    assert record.first("FailureReason") == ""
-    events = [entry.event for entry in bench.journal if entry.event.startswith("coa")]
-    assert events == ["coa-sent", "coa-acknowledged"]
+    assert steps - STEPS.keys() == set()
 
 
-@pytest.mark.parametrize(
-    ("cause", "words"),
-    [
-        (ErrorCause.SESSION_CONTEXT_NOT_FOUND, "Error-Cause 503 session context not found"),
-        (ErrorCause.INVALID_ATTRIBUTE_VALUE, "Error-Cause 407 invalid attribute value"),
-        (999, "Error-Cause 999"),
-        (None, "Error-Cause none given"),
-    ],
-)
-@pytest.mark.parametrize(("command", "code"), [(CoaCommand.REAUTHENTICATE_LAST, 11224), (CoaCommand.DISCONNECT, 11222)])
-async def test_refused_coa_is_5417_with_the_cause(
-    bench: Bench, sender: CoaSender, nad: Nad, command: CoaCommand, code: int, cause: int | None, words: str
-) -> None:
-    nad.script = nad.refuse(cause)
-    outcome = await sender.send(make_session(bench), command, cause="test")
-    assert (outcome.acknowledged, outcome.code) == (False, code)
-    assert outcome.reason.endswith(words)
-    (record,) = bench.list_records()
-    assert (record.code, record.category) == (5417, "CISE_Failed_Attempts")
-    assert record.first("FailureReason") == f"{code} {outcome.reason}"
-    assert [entry.reason for entry in bench.list_events("coa-failed")] == [outcome.reason]
+def test_the_asker_sees_its_own_steps_and_then_the_owners() -> None:
+    order = make_order(CoaCommand.DISCONNECT)
+    assert list_steps_of_proxy(order, (11201, 11205)) == (11201, 11211, 11201, 11205)
 
 
-@pytest.mark.parametrize(
-    ("command", "asked", "prepared"),
-    [
-        (CoaCommand.REAUTHENTICATE_LAST, "11204", "11220"),
-        (CoaCommand.REAUTHENTICATE_RERUN, "11204", "11220"),
-        (CoaCommand.BOUNCE_HOST_PORT, "11203", "11219"),
-        (CoaCommand.DISABLE_HOST_PORT, "11202", "11218"),
-        (CoaCommand.DISCONNECT, "11201", "11217"),
-    ],
-)
-async def test_steps_are_those_of_the_command(
-    bench: Bench, sender: CoaSender, nad: Nad, command: CoaCommand, asked: str, prepared: str
-) -> None:
-    """aaa-mnt.md 2.5."""
-    session = make_session(bench)
-    await sender.send(session, command, cause="test")
-    nad.script = nad.refuse(None)
-    await sender.send(session, command, cause="test")
-    ends = ("11221", "11222") if command is CoaCommand.DISCONNECT else ("11223", "11224")
-    expected = [[asked, prepared, "11100", "11101", end] for end in ends]
-    assert [record.all("Step") for record in bench.list_records()] == expected
-    session.device_ip = ""
-    await sender.send(session, command, cause="test")
-    assert [record.all("Step") for record in bench.list_records()] == [[asked, "11205"]]
-
-
-@pytest.mark.parametrize(
-    ("status", "awaits", "words"),
-    [
-        (PostureStatus.UNKNOWN, True, ("Pending", "Pending")),
-        (PostureStatus.UNKNOWN, False, ("Unknown", "NotApplicable")),
-        (PostureStatus.COMPLIANT, True, ("Compliant", "NotApplicable")),
-        (None, False, ("", "")),
-    ],
-)
-async def test_record_says_of_posture_what_the_authentication_said(
-    bench: Bench, sender: CoaSender, status: PostureStatus | None, words: tuple[str, str], *, awaits: bool
-) -> None:
-    session = make_session(bench, posture_status=status, awaits_posture=awaits)
-    await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    (record,) = bench.list_records()
-    assert (record.first("PostureStatus"), record.first("PostureAssessmentStatus")) == words
-
-
-@pytest.mark.parametrize("fields", [{"coa_port": 0}, {"coa_port": 70_000}], ids=["no port", "no such port"])
-async def test_device_whose_port_cannot_be_asked_fails_with_a_reason(
-    bench: Bench, client: RadiusClient, fields: dict[str, int]
-) -> None:
-    switch = Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=SECRET, **fields)
-    sender = CoaSender(
-        runtime=bench.runtime,
-        client=client,
-        devices=ClientTable([switch]),
-        audit=bench.audit,
-        retransmission=Retransmission.every(timedelta(seconds=1), 0),
-    )
-    outcome = await sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert not outcome.acknowledged
-    assert "is outside 1..65535" in outcome.reason
-    assert [record.code for record in bench.list_records()] == [5417]
-
-
-async def test_session_of_a_device_without_a_dotted_address_fails_with_a_reason(
-    bench: Bench, sender: CoaSender, nad: Nad
-) -> None:
-    session = make_session(bench, nas_ip="")
-    outcome = await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert (outcome.acknowledged, nad.requests) == (False, [])
-
-
-async def test_silent_device_is_asked_again_and_then_given_up(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:
-    nad.script = lambda _: None
-    outcome = await hasty_sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert (outcome.acknowledged, outcome.code) == (False, 11213)
-    assert "no answer from 127.0.3.1 to 3 requests" in outcome.reason
-    assert len(nad.requests) == 3
-    assert len({(packet.identifier, packet.authenticator) for packet in nad.requests}) == 1
-    (record,) = bench.list_records()
-    assert record.all("Step") == ["11204", "11220", "11100", "11104", "11213"]
-
-
-async def test_answer_with_another_secret_counts_as_none(bench: Bench, hasty_sender: CoaSender, nad: Nad) -> None:
-    nad.script = lambda packet: encode_reply(packet, Code.COA_ACK, b"", Secret("wrong"))
-    outcome = await hasty_sender.send(make_session(bench), CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert outcome.code == 11213
-    assert bench.list_events("radius-answer-ignored")
-
-
-@pytest.mark.parametrize("device_ip", ["", "127.0.3.9"])
-async def test_session_of_no_known_device_fails_without_a_packet(
-    bench: Bench, sender: CoaSender, nad: Nad, device_ip: str
-) -> None:
-    session = make_session(bench, device_ip=device_ip)
-    outcome = await sender.send(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert (outcome.acknowledged, outcome.code) == (False, 11205)
-    assert nad.requests == []
-    (record,) = bench.list_records()
-    assert record.code == 5417
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"calling_station_id": "\ufffd" * 200}, {"session_id": "\ufffd" * 200}],
-    ids=["Calling-Station-Id", "session id"],
-)
-async def test_session_that_cannot_be_spelled_in_a_packet_fails_with_a_reason(
-    bench: Bench, sender: CoaSender, nad: Nad, fields: dict[str, str]
-) -> None:
-    """A device may send octets that are no text; as text they take more room than an attribute has."""
-    outcome = await sender.send(make_session(bench, **fields), CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert not outcome.acknowledged
-    assert "exceed" in outcome.reason
-    assert nad.requests == []
-
-
-async def test_session_without_calling_station_is_identified_by_its_id_alone(
-    bench: Bench, sender: CoaSender, nad: Nad
-) -> None:
-    await sender.send(make_session(bench, calling_station_id=""), CoaCommand.REAUTHENTICATE_LAST, cause="test")
-    assert attribute.CALLING_STATION_ID not in nad.requests[0].index
+@pytest.mark.parametrize("end", CoaEnd)
+def test_only_an_ack_of_the_device_is_a_success(end: CoaEnd) -> None:
+    outcome = CoaOutcome(code=end, reason="test", steps=(), node="psn1")
+    assert outcome.acknowledged == (end in (11221, 11223))

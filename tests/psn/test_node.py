@@ -177,7 +177,7 @@ async def test_stopped_node_sends_no_coa(build_node: BuildNode) -> None:
     await node.stop()
     session = Session(session_id="A", created_at=NOW, updated_at=NOW)
     with pytest.raises(RuntimeError, match="psn1 is not running"):
-        await node.coa(session, CoaCommand.REAUTHENTICATE_LAST, cause="test")
+        await node.coa_for(session_id=session.session_id, command=CoaCommand.REAUTHENTICATE_LAST, cause="test")
 
 
 async def test_endpoint_that_is_found_compliant_is_reauthenticated_into_full_access(

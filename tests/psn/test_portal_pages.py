@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
-from psn.portal_pages import render_problem_page, render_session_page
+from psn.portal_pages import render_problem_page, render_session_page, render_succeeded_page
 from psn.session import Session
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -42,6 +43,19 @@ def session(**changes: object) -> Session:
     return Session(**{"session_id": "A", "created_at": NOW, "updated_at": NOW, **changes})  # type: ignore[arg-type]
 
 
+def make_record(session_id: str) -> SessionRecord:
+    return SessionRecord(
+        session_id=session_id,
+        psn="psn2",
+        psn_ip="127.0.1.2",
+        psn_fqdn="psn2.lab.test",
+        state=RecordState.STARTED,
+        version=1,
+        authenticated_at=NOW,
+        at=NOW,
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "words", "follows"),
     [
@@ -69,8 +83,16 @@ def test_a_person_is_told_what_to_do() -> None:
     assert "<li>Install &lt;an&gt; antivirus product.</li>" in page
 
 
+def test_a_succeeded_session_names_its_successor_and_who_looks_after_it() -> None:
+    page = render_succeeded_page(session(), make_record("B"))
+    for words in ("This device has connected again since", "<dd>B</dd>", "<dd>psn2.lab.test</dd>"):
+        assert words in page
+    read(page)
+
+
 def test_nothing_of_a_session_becomes_markup() -> None:
     evil = "<script>alert(1)</script>"
     page = render_session_page(session(session_id=evil, user_name=evil), policy_server=evil, remedies=())
     assert "script" not in read(page).names
     assert "script" not in read(render_problem_page(evil)).names
+    assert "script" not in read(render_succeeded_page(session(session_id=evil), make_record(evil))).names

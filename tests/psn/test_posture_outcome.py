@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nac.owned_tasks import OwnedTasks
 from nac.posture import PostureStatus
+from psn.endpoint_store import EndpointStore
 from psn.posture_outcome import PostureOutcome
 from psn.posture_policy import PostureSettings
 from psn.posture_result import PostureResult
@@ -31,12 +36,14 @@ class Result:
         self.session = bench.authenticate()
         bench.list_records()
         self.coas: list[tuple[Session, str]] = []
+        self.tasks = OwnedTasks()
         self.outcome = PostureOutcome(
             runtime=bench.runtime,
             settings=PostureSettings(lease_days=lease_days),
             endpoints=bench.endpoints,
             audit=bench.audit,
-            reauthenticate=lambda session, cause: self.coas.append((session, cause)),
+            reauthenticate=lambda session, cause: self.reauthenticate(session, cause),
+            tasks=self.tasks,
         )
 
     def apply(self, status: PostureStatus, previous: PostureStatus | None = UNKNOWN, **changes: Any) -> None:
@@ -57,6 +64,9 @@ class Result:
         )
         self.outcome.apply(replace(result, **changes))
 
+    async def reauthenticate(self, session: Session, cause: str) -> None:
+        self.coas.append((session, cause))
+
     @property
     def expiry(self) -> str | None:
         return self.bench.endpoints.attributes_of(MAC).get(POSTURE_EXPIRY)
@@ -72,25 +82,27 @@ class Result:
         (None, COMPLIANT),
     ],
 )
-def test_status_that_changes_asks_for_a_reauthentication(
+async def test_status_that_changes_asks_for_a_reauthentication(
     bench: Bench, previous: PostureStatus | None, status: PostureStatus
 ) -> None:
     result = Result(bench)
     result.apply(status, previous)
+    await result.tasks.join(1)
     assert result.coas == [(result.session, f"posture status changed to {status}")]
 
 
 @pytest.mark.parametrize("status", [COMPLIANT, NON_COMPLIANT])
-def test_status_that_stays_asks_for_none_and_says_so(bench: Bench, status: PostureStatus) -> None:
+async def test_status_that_stays_asks_for_none_and_says_so(bench: Bench, status: PostureStatus) -> None:
     """A wrong session found Compliant ends the agent's scan without a CoA (posture.md 5.2)."""
     result = Result(bench)
     result.apply(status, status)
+    await result.tasks.join(1)
     assert result.coas == []
     (record,) = bench.list_events("coa-not-needed")
     assert record.reason == f"the status was {status} before: no CoA"
 
 
-def test_result_is_in_the_journal_with_its_reason(bench: Bench) -> None:
+async def test_result_is_in_the_journal_with_its_reason(bench: Bench) -> None:
     Result(bench).apply(COMPLIANT)
     (record,) = bench.list_events("posture-result")
     assert record.reason == "all mandatory requirements passed"
@@ -103,7 +115,7 @@ def test_result_is_in_the_journal_with_its_reason(bench: Bench) -> None:
     }
 
 
-def test_success_begins_the_lease_and_another_within_it_does_not(bench: Bench) -> None:
+async def test_success_begins_the_lease_and_another_within_it_does_not(bench: Bench) -> None:
     result = Result(bench, lease_days=1)
     result.apply(COMPLIANT)
     first = str(int(bench.clock.now().timestamp() * 1000))
@@ -118,7 +130,7 @@ def test_success_begins_the_lease_and_another_within_it_does_not(bench: Bench) -
 
 
 @pytest.mark.parametrize(("lease_days", "status"), [(0, COMPLIANT), (1, NON_COMPLIANT)])
-def test_no_lease_begins_where_it_is_off_or_the_endpoint_failed(
+async def test_no_lease_begins_where_it_is_off_or_the_endpoint_failed(
     bench: Bench, lease_days: int, status: PostureStatus
 ) -> None:
     result = Result(bench, lease_days=lease_days)
@@ -126,7 +138,7 @@ def test_no_lease_begins_where_it_is_off_or_the_endpoint_failed(
     assert result.expiry is None
 
 
-def test_default_status_that_nobody_assessed_begins_no_lease(bench: Bench) -> None:
+async def test_default_status_that_nobody_assessed_begins_no_lease(bench: Bench) -> None:
     """posture.md 6.3: the lease counts from a success."""
     result = Result(bench, lease_days=1)
     result.apply(COMPLIANT, agent_version="")
@@ -144,14 +156,14 @@ def test_missing_provisioning_is_told_to_mnt_once_for_each_session(bench: Bench)
     assert len(bench.list_events("provisioning-failed")) == 1
 
 
-def test_session_without_a_mac_has_no_lease(bench: Bench) -> None:
+async def test_session_without_a_mac_has_no_lease(bench: Bench) -> None:
     result = Result(bench, lease_days=1)
     bench.sessions.set_mac(result.session, "")
     result.apply(COMPLIANT)
     assert bench.endpoints.attributes_of("") == {}
 
 
-def test_mnt_is_told_of_provisioning_and_report(bench: Bench) -> None:
+async def test_mnt_is_told_of_provisioning_and_report(bench: Bench) -> None:
     Result(bench).apply(NON_COMPLIANT)
     provisioning, report = bench.list_records()
     assert (provisioning.code, report.code) == (87500, 87000)
@@ -182,13 +194,32 @@ def test_mnt_is_told_of_provisioning_and_report(bench: Bench) -> None:
     ],
     ids=["nothing provisioned", "reassessment", "no agent spoke"],
 )
-def test_records_follow_what_has_happened(bench: Bench, changes: dict[str, Any], codes: list[int]) -> None:
+async def test_records_follow_what_has_happened(bench: Bench, changes: dict[str, Any], codes: list[int]) -> None:
     Result(bench).apply(COMPLIANT, **changes)
     assert [record.code for record in bench.list_records()] == codes
 
 
-def test_report_reaches_mnt_in_the_spelling_of_real_lines(bench: Bench) -> None:
+async def test_report_reaches_mnt_in_the_spelling_of_real_lines(bench: Bench) -> None:
     """Semicolons are escaped on the wire (aaa-mnt.md 4.4)."""
     Result(bench).apply(COMPLIANT)
     line = bench.collector.list_datagrams()[1].decode()
     assert r"PostureReport=Baseline\;Passed\;(Antivirus:Mandatory:Passed)" in line
+
+
+async def test_coa_is_not_sent_before_the_lease_is_safe(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "psn1.sqlite"
+    bench.endpoints = EndpointStore(bench.runtime, path=path)
+    await bench.endpoints.open()
+    result = Result(bench, lease_days=1)
+    found: list[int] = []
+
+    async def count_rows(session: Session, cause: str) -> None:
+        with closing(sqlite3.connect(path)) as outside:
+            found.extend(count for (count,) in outside.execute("SELECT count(*) FROM endpoint_attribute"))
+
+    result.reauthenticate = count_rows
+    result.apply(COMPLIANT)
+    assert len(result.tasks) == 1
+    await result.tasks.join(1)
+    assert found == [1]
+    await bench.endpoints.close()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
 from psn.posture_status import POSTURE_EXPIRY, choose_initial_status, renew_lease
 
@@ -39,9 +40,47 @@ UNKNOWN, COMPLIANT = PostureStatus.UNKNOWN, PostureStatus.COMPLIANT
 def test_session_new_to_a_node_begins_with(
     attributes: dict[str, str], lease: timedelta | None, now: datetime, status: PostureStatus, words: str
 ) -> None:
-    chosen, reason = choose_initial_status(attributes, lease=lease, now=now)
-    assert chosen is status
-    assert words in reason
+    initial = choose_initial_status(attributes, lease=lease, now=now)
+    assert initial.status is status
+    assert words in initial.reason
+    assert not initial.log
+
+
+def share(status: PostureStatus | None) -> SessionRecord:
+    return SessionRecord(
+        session_id="A",
+        mac="02:00:00:00:10:01",
+        psn="psn2",
+        psn_ip="127.0.1.2",
+        psn_fqdn="psn2.lab.test",
+        state=RecordState.STARTED,
+        posture_status=status,
+        version=1,
+        authenticated_at=SUCCEEDED_AT,
+        at=SUCCEEDED_AT,
+    )
+
+
+def test_session_that_the_directory_has_as_compliant_begins_so_before_any_lease_is_asked() -> None:
+    """posture.md 6.4 and 14; the classes of the log lines are those of a public log."""
+    initial = choose_initial_status({}, lease=LEASE, now=SUCCEEDED_AT, shared=share(COMPLIANT))
+    assert initial.status is COMPLIANT
+    assert initial.reason == "the session directory has this session as Compliant, from its owner psn2"
+    lines = initial.log.split("\n")
+    assert {line.partition(" -::- ")[0] for line in lines} == {
+        "cpm.nsf.session.impl.PIPManager",
+        "cpm.nsf.session.impl.SessionCache",
+        "cisco.cpm.posture.pip.PostureStatusPIP",
+    }
+    assert lines[-1].endswith("for mac 02-00-00-00-10-01 - Attribute Session.PostureStatus value is Compliant")
+
+
+@pytest.mark.parametrize("shared", [None, UNKNOWN, PostureStatus.NON_COMPLIANT, PostureStatus.NOT_APPLICABLE])
+def test_session_of_any_other_status_begins_as_if_nobody_knew_it(shared: PostureStatus | None) -> None:
+    now = SUCCEEDED_AT
+    for attributes in ({}, {POSTURE_EXPIRY: EXPIRY}):
+        alone = choose_initial_status(attributes, lease=LEASE, now=now)
+        assert choose_initial_status(attributes, lease=LEASE, now=now, shared=share(shared)) == alone
 
 
 @pytest.mark.parametrize(
@@ -68,5 +107,5 @@ def test_success_writes_posture_expiry_only_first_and_after_the_lease(
 def test_renewed_lease_holds_exactly_its_days(succeeded_at: datetime, later: timedelta, lease: timedelta) -> None:
     expiry = renew_lease({}, lease=lease, now=succeeded_at)
     assert expiry is not None
-    status, _ = choose_initial_status({POSTURE_EXPIRY: expiry}, lease=lease, now=succeeded_at + later)
-    assert (status is COMPLIANT) == (later <= lease)
+    initial = choose_initial_status({POSTURE_EXPIRY: expiry}, lease=lease, now=succeeded_at + later)
+    assert (initial.status is COMPLIANT) == (later <= lease)

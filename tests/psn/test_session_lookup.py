@@ -78,3 +78,21 @@ def test_guest_log_tells_the_session_id_of_a_redirect(sessions: SessionCache) ->
     log = render_log(lookup, user_agent="agent", headers={})
     assert "Session id from http request - : B" in log
     assert "macarray" not in log
+
+
+@pytest.mark.parametrize(
+    ("request_", "macs"),
+    [
+        (DiscoveryRequest(session_id="A", macs=(MAC_1, MAC_2)), (MAC_1,)),
+        (DiscoveryRequest(addresses=("127.0.10.1",), macs=(MAC_1, MAC_2)), (MAC_1, MAC_2)),
+        (DiscoveryRequest(addresses=("127.0.10.1",)), (MAC_1,)),
+        (DiscoveryRequest(session_id="gone", macs=(MAC_2,)), (MAC_2,)),
+        (DiscoveryRequest(macs=("02:00:00:00:99:99",)), ("02:00:00:00:99:99",)),
+        (DiscoveryRequest(session_id="nameless"), ()),
+    ],
+)
+def test_the_endpoint_of_a_list_is_the_list_and_that_of_a_session_id_the_session_s(
+    sessions: SessionCache, request_: DiscoveryRequest, macs: tuple[str, ...]
+) -> None:
+    sessions.add(Session(session_id="nameless", created_at=NOW, updated_at=NOW))
+    assert look_up(sessions, request_, remote="").macs == macs
