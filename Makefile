@@ -18,8 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-lab: $(STAMP)  ## start the lab of the default topology; Ctrl-C ends it
-	@$(VENV)/bin/posturelab up
+lab: $(STAMP)  ## start the lab of the default topology, with nothing in its databases; Ctrl-C ends it
+	@$(VENV)/bin/posturelab up --fresh
 
 test: $(STAMP)  ## run all tests
 	@$(VENV)/bin/python -m pytest
@@ -34,7 +34,10 @@ format: $(STAMP)  ## format the code and repair what can be repaired
 	@$(VENV)/bin/ruff format
 	@$(VENV)/bin/ruff check --fix
 
-bench: $(STAMP)  ## measure a policy service node beside FreeRADIUS (docs/performance.md)
+bench: $(STAMP)  ## measure nodes, directory and broker, each beside a peer (docs/performance.md)
+	@$(VENV)/bin/python bench/directory.py
+	@$(VENV)/bin/python bench/rabbitmq.py
+	@$(VENV)/bin/python bench/deployment.py
 	@$(VENV)/bin/python bench/radius.py
 
 constraints:  ## pin the newest versions that pyproject.toml allows

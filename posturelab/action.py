@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from posturelab.clock import LabLoop
+from nad_emulator.access_port import NoSessionError, UnknownServerError
+from nad_emulator.switch import Switch
+from posturelab.coa import RequestedCoa, order_coa
 from posturelab.duration import render_duration
-from posturelab.facts import observe_endpoint
-from posturelab.lab import Lab
-from posturelab.scenario import Action, CoaAction, InventoryAction
-
-
-class ImpossibleActionError(RuntimeError):
-    """The lab is not in a state in which this can be done."""
+from posturelab.lab import ImpossibleActionError, Lab
+from posturelab.scenario import (
+    Action,
+    CoaAction,
+    InventoryAction,
+    LinkAction,
+    MisdirectAction,
+    NewSessionAction,
+)
+from posturelab.topology_endpoint import EndpointNode
 
 
 async def perform(lab: Lab, action: Action) -> None:
@@ -27,8 +32,13 @@ async def perform(lab: Lab, action: Action) -> None:
 def describe_action(action: Action) -> str:
     """Say in a few words what is done: ``start psn1``."""
     key, value = _read(action)
-    target = render_duration(value) if isinstance(value, timedelta) else getattr(value, "endpoint", value)
-    return f"{key} {target}"
+    match value:
+        case timedelta():
+            return f"{key} {render_duration(value)}"
+        case LinkAction():
+            return " ".join((key, *value.model_dump(exclude_unset=True).popitem()))
+        case _:
+            return f"{key} {getattr(value, 'endpoint', value)}"
 
 
 def _read(action: Action) -> tuple[str, Any]:
@@ -43,20 +53,51 @@ async def _start(lab: Lab, name: str) -> None:
         raise ImpossibleActionError(f"{name} cannot start: {error}") from error
 
 
-async def _advance(_: Lab, by: Any) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, LabLoop), "stories are told on a loop whose time can jump"
-    await loop.advance(by)
-
-
 async def _send_coa(lab: Lab, coa: CoaAction) -> None:
-    facts = observe_endpoint(lab, coa.endpoint)
-    sender = coa.psn or facts.owner
-    psn = lab.psns.get(sender)
-    session = None if psn is None else psn.sessions.peek(facts.session_id)
-    if psn is None or session is None:
-        raise ImpossibleActionError(f"{sender or 'no node'} holds no session of {coa.endpoint} to send a CoA for")
-    await psn.coa(session, coa.find_command(), cause="the scenario asks for it")
+    asked = RequestedCoa(endpoint=coa.endpoint, command=coa.command, psn=coa.psn or "", direct=coa.direct)
+    await order_coa(lab, asked, cause="the scenario asks for it")
+
+
+async def _change_link(lab: Lab, change: LinkAction) -> None:
+    if lab.broker is None:
+        raise ImpossibleActionError("only links over the embedded bus can be cut and restored")
+    if change.cut:
+        lab.broker.cut(change.cut, reason="the scenario has cut the link")
+    elif change.restore:
+        lab.broker.restore(change.restore)
+
+
+async def _reauthenticate(lab: Lab, name: str) -> None:
+    switch, port = _find_port(lab, name)
+    with _possible():
+        switch.reauthenticate(port)
+
+
+async def _change_session_id(lab: Lab, change: NewSessionAction) -> None:
+    switch, port = _find_port(lab, change.endpoint)
+    with _possible():
+        switch.change_session_id(port, sends_stop=change.stop)
+
+
+async def _misdirect(lab: Lab, order: MisdirectAction) -> None:
+    switch, port = _find_port(lab, order.endpoint)
+    with _possible():
+        switch.misdirect(port, order.send, server=order.to)
+
+
+def _find_port(lab: Lab, endpoint: str) -> tuple[Switch, str]:
+    """Find the access port that an endpoint's cable leads to."""
+    cable = lab.topology.select(EndpointNode)[endpoint].attached_to
+    return lab.switches[cable.switch], cable.port
+
+
+@contextmanager
+def _possible() -> Iterator[None]:
+    """Turn what a switch cannot do at present into an action that is impossible."""
+    try:
+        yield
+    except (NoSessionError, UnknownServerError) as error:
+        raise ImpossibleActionError(str(error)) from error
 
 
 async def _change_software(lab: Lab, change: InventoryAction) -> None:
@@ -69,7 +110,11 @@ _PERFORMERS: dict[str, Callable[[Lab, Any], Awaitable[None]]] = {
     "rescan": lambda lab, name: lab.get_endpoint(name).rescan(),
     "stop": lambda lab, name: lab.stop_node(name),
     "start": _start,
-    "advance": _advance,
+    "advance": lambda lab, by: lab.advance(by),
     "coa": _send_coa,
+    "reauthenticate": _reauthenticate,
+    "new_session_id": _change_session_id,
+    "misdirect": _misdirect,
+    "link": _change_link,
     "software": _change_software,
 }

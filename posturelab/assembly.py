@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from ipaddress import IPv4Network
+from pathlib import Path
 
 from agent_emulator.config import AgentTimers, EndpointConfig
 from mnt.config import MntConfig
@@ -15,26 +16,38 @@ from posturelab.topology_endpoint import EndpointNode, EndpointSettings
 from posturelab.topology_nodes import MntNode, MntSettings, PsnNode, PsnSettings, SwitchNode, SwitchSettings
 from posturelab.topology_values import WILDCARD_CLIENT
 from posturelab.website import WebsiteConfig
-from psn.config import KnownEndpoint, LogTarget, PsnConfig, PsnPorts
+from psn.config import KnownEndpoint, LogTarget, MntApi, PeerNode, PsnConfig, PsnPorts
 from radius.client_table import Client
 from radius.secret import Secret
 
 
-def build_mnt_config(topology: Topology, name: str) -> MntConfig:
-    """Build what a monitoring node is told."""
+def build_mnt_config(
+    topology: Topology, name: str, authority: Authority, *, state_dir: Path | None = None
+) -> MntConfig:
+    """Build what a monitoring node is told; `state_dir` is where it keeps what outlives it."""
     node = topology.select(MntNode)[name]
-    return MntConfig(name=name, address=node.address, retention=node.retention.build(), **node.settings(MntSettings))
+    return MntConfig(
+        name=name,
+        address=node.address,
+        retention=node.retention.build(),
+        era=topology.ldd,
+        state_dir=state_dir,
+        tls=authority.server_context(name, names=(topology.fqdn(name), name), address=node.address),
+        **node.settings(MntSettings),
+    )
 
 
-def build_psn_config(topology: Topology, name: str, authority: Authority) -> PsnConfig:
-    """Build what a policy service node is told."""
-    psns = topology.select(PsnNode)
-    node = psns[name]
+def build_psn_config(
+    topology: Topology, name: str, authority: Authority, *, state_dir: Path | None = None
+) -> PsnConfig:
+    """Build what a policy service node is told; `state_dir` is where it keeps what outlives it."""
+    node = topology.select(PsnNode)[name]
     fqdn = topology.fqdn(name)
     targets = [
         LogTarget(name=target, host=mnt.address, port=mnt.syslog_port, maximum_length=node.syslog_maximum_length)
         for target, mnt in topology.select(MntNode).items()
     ]
+    peers = _list_peers(topology, name)
     return PsnConfig(
         name=name,
         fqdn=fqdn,
@@ -52,8 +65,13 @@ def build_psn_config(topology: Topology, name: str, authority: Authority) -> Psn
         posture=topology.posture.build(),
         tls=authority.server_context(name, names=(fqdn, name), address=node.address),
         ca_certificate=authority.certificate_path.read_bytes(),
-        backup_servers=tuple(topology.fqdn(other) for other in psns if other != name),
+        backup_servers=tuple(peer.fqdn for peer in peers),
         log_targets=tuple(targets),
+        era=topology.ldd,
+        state_dir=state_dir,
+        internode_tls=authority.internode_tls(name, names=(fqdn, name), address=node.address),
+        peers=tuple(peers),
+        mnt_apis=tuple(_list_apis(topology)),
         **node.settings(PsnSettings),
     )
 
@@ -107,6 +125,29 @@ def build_endpoint_config(topology: Topology, name: str) -> EndpointConfig:
 def build_website_config(topology: Topology, name: str) -> WebsiteConfig:
     """Build what a web server is told."""
     return WebsiteConfig(name=name, address=topology.nodes[name].address, http_port=topology.http_port)
+
+
+def _list_peers(topology: Topology, name: str) -> list[PeerNode]:
+    """List the other policy service nodes."""
+    return [
+        PeerNode(
+            name=peer,
+            fqdn=topology.fqdn(peer),
+            address=entry.address,
+            port=entry.ports.internode,
+            portal_port=entry.ports.portal,
+        )
+        for peer, entry in topology.select(PsnNode).items()
+        if peer != name
+    ]
+
+
+def _list_apis(topology: Topology) -> list[MntApi]:
+    """List where monitoring nodes can be asked."""
+    return [
+        MntApi(name=name, host=node.address, port=node.api_port, user=node.api_user, password=node.api_password)
+        for name, node in topology.select(MntNode).items()
+    ]
 
 
 def _list_clients(topology: Topology) -> list[Client]:

@@ -1,15 +1,18 @@
 """The lab's certificate authority: made at the first start into the state folder, used again while it is good.
 
-One root (EC P-256) signs one server certificate per node, with the node's names and address as subject alternative
-names. OpenSSL, of nodes and endpoints alike, judges validity by the machine's clock; a certificate should hold by the
-lab's clock too. `valid_at` names every instant at which it must. Keys are readable by their owner alone.
+One root (EC P-256) signs one certificate per node, for both sides of TLS, with the node's names and address as subject
+alternative names. OpenSSL, of nodes and endpoints alike, judges validity by the machine's clock; a certificate should
+hold by the lab's clock too. `valid_at` names every instant at which it must. Keys are readable by their owner alone.
+Processes that share a folder wait for each other while they look for a certificate or make one.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
@@ -21,12 +24,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from psn.config import InternodeTls
+
 ROOT_LIFETIME = timedelta(days=3650)
-SERVER_LIFETIME = timedelta(days=397)
+NODE_LIFETIME = timedelta(days=397)
 """The longest that browsers accept."""
 
 _ROOT = "lab-ca"
+_LOCK = "lab-ca.lock"
 _MARGIN = timedelta(days=1)
+_USAGE = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._first, self._last = min(valid_at), max(valid_at)
-        self._root = self._load(_ROOT) or self._make_root()
+        with self._lock():
+            self._root = self._load(_ROOT) or self._make_root()
 
     @property
     def certificate_path(self) -> Path:
@@ -54,17 +62,40 @@ class Authority:
 
     def server_context(self, name: str, *, names: Sequence[str], address: str) -> ssl.SSLContext:
         """Build the context of a node's TLS servers; its certificate holds for the DNS names and the address."""
-        subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
-        found = self._load(name)
-        if found is None or not self._vouches_for(found.certificate, subject):
-            self._make_server(name, subject)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        self._identify(context, name, names=names, address=address)
         return context
 
     def client_context(self) -> ssl.SSLContext:
         """Build a context that trusts this authority and nobody else."""
         return ssl.create_default_context(cafile=str(self.certificate_path))
+
+    def internode_tls(self, name: str, *, names: Sequence[str], address: str) -> InternodeTls:
+        """Build both sides of a node's mutual TLS; either asks for a certificate of this authority."""
+        tls = InternodeTls(
+            server=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.certificate_path)),
+            client=self.client_context(),
+        )
+        tls.server.verify_mode = ssl.CERT_REQUIRED
+        for context in (tls.server, tls.client):
+            self._identify(context, name, names=names, address=address)
+        return tls
+
+    def _identify(self, context: ssl.SSLContext, name: str, *, names: Sequence[str], address: str) -> None:
+        """Give a context the certificate of a node, which is made where there is no good one."""
+        subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
+        with self._lock():
+            found = self._load(name)
+            if found is None or not self._vouches_for(found.certificate, subject):
+                self._make_node(name, subject)
+            context.load_cert_chain(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep other processes from the folder; they need it for milliseconds."""
+        with (self._folder / _LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _load(self, name: str) -> _Identity | None:
         """Load a certificate and its key; None where they are absent, damaged, or not good for the whole time."""
@@ -79,10 +110,12 @@ class Authority:
         return _Identity(certificate, key) if good else None
 
     def _vouches_for(self, certificate: x509.Certificate, subject: x509.SubjectAlternativeName) -> bool:
-        """Tell whether this root signed a certificate and for whom."""
+        """Tell whether this root signed a certificate for that subject and for all that a node does with it."""
         try:
             certificate.verify_directly_issued_by(self._root.certificate)
-            return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == subject
+            found = certificate.extensions
+            usage = found.get_extension_for_class(x509.ExtendedKeyUsage).value
+            return usage == _USAGE and found.get_extension_for_class(x509.SubjectAlternativeName).value == subject
         except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
             return False
 
@@ -96,14 +129,14 @@ class Authority:
         )
         return self._keep(_ROOT, _Identity(builder.sign(key, hashes.SHA256()), key))
 
-    def _make_server(self, name: str, subject: x509.SubjectAlternativeName) -> _Identity:
+    def _make_node(self, name: str, subject: x509.SubjectAlternativeName) -> _Identity:
         key = ec.generate_private_key(ec.SECP256R1())
         root = self._root
         builder = (
-            self._begin(_name(name), root.certificate.subject, key, SERVER_LIFETIME)
+            self._begin(_name(name), root.certificate.subject, key, NODE_LIFETIME)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(_USAGE, critical=False)
             .add_extension(subject, critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), critical=False)
         )
@@ -112,7 +145,7 @@ class Authority:
     def _begin(
         self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
     ) -> x509.CertificateBuilder:
-        """Begin a certificate with what root and servers share."""
+        """Begin a certificate with what root and nodes share."""
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -143,7 +176,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """Build the usage of a root's key or of a server's."""
+    """Build the usage of a root's key or of a node's."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,

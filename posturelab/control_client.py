@@ -30,7 +30,7 @@ class ControlClient:
         """Get a resource; raises `ControlError`."""
         return self._call("GET", path, None)
 
-    def post(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask for something to be done; raises `ControlError`."""
         return self._call("POST", path, json.dumps(body or {}).encode())
 

@@ -38,6 +38,12 @@ def _check_facts(lab: Lab, endpoint: str, expected: Facts) -> Iterator[Check]:
         if wanted is not None:
             found = getattr(actual, name)
             yield Check(endpoint, name, wanted, found, wanted == found)
+    for node, record in expected.directory.items():
+        told = actual.directory[node]
+        for name in ("owner", "posture"):
+            wanted = getattr(record, name)
+            if wanted is not None:
+                yield Check(endpoint, f"{name} in the directory of {node}", wanted, told[name], wanted == told[name])
     held = {**actual.others, actual.owner: actual.psn}
     for psn, wanted in expected.others.items():
         yield Check(endpoint, f"at {psn}", wanted, held[psn], wanted == held[psn])

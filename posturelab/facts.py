@@ -12,7 +12,7 @@ from agent_emulator.endpoint import Endpoint
 from agent_emulator.view import AgentStatus
 from mnt.session import MonitoredSession, SessionState
 from nac.posture import PostureStatus
-from nad_emulator.access_port import AccessView
+from nad_emulator.access_view import AccessView
 from posturelab.lab import Lab
 from posturelab.topology_endpoint import EndpointNode
 from psn.node import PolicyServiceNode
@@ -59,6 +59,8 @@ class EndpointFacts:
     profile: str
     others: dict[str, str]
     """What every policy service node that is not the owner holds for this endpoint."""
+    directory: dict[str, dict[str, str]]
+    """What the replica of every node holds of the endpoint's newest session: `owner` and `posture`, empty for none."""
     mnt: str
     mnt_posture: str
     access: str
@@ -90,6 +92,7 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
         psn=status,
         profile=_find_profile(lab, owner, access),
         others=held,
+        directory=observe_directory(lab, node.mac),
         mnt=monitored.state.value if monitored else NO_SESSION,
         mnt_posture=mnt_posture,
         access=access.summary,
@@ -100,6 +103,18 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
 def observe_all(lab: Lab) -> list[EndpointFacts]:
     """Observe every endpoint of the lab, as declared."""
     return [observe_endpoint(lab, name) for name in lab.endpoints]
+
+
+def observe_directory(lab: Lab, mac: str) -> dict[str, dict[str, str]]:
+    """Observe what every node's replica of the session directory holds of an endpoint."""
+    found = {name: node.rsd.find_by_mac(mac) for name, node in (lab.psns | lab.mnts).items()}
+    return {
+        name: {
+            "owner": record.psn if record else "",
+            "posture": record.posture_status.value if record and record.posture_status else "",
+        }
+        for name, record in found.items()
+    }
 
 
 def _find_monitored(lab: Lab, mac: str, access: AccessView) -> MonitoredSession | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from mnt.session import MonitoredSession, SessionState
-from posturelab.facts import NO_SESSION, EndpointFacts, find_status
+from posturelab.facts import NO_SESSION, EndpointFacts, find_status, observe_directory
 from posturelab.lab import Lab
 from posturelab.topology_endpoint import EndpointNode
 from psn.session import Session
@@ -59,6 +59,7 @@ def _observe(lab: Lab, session_id: str, held: dict[str, Session], monitored: Mon
         psn=status,
         profile=known.profile if known else "",
         others=statuses,
+        directory=observe_directory(lab, known.mac if known else monitored.mac if monitored else ""),
         mnt=monitored.state.value if monitored else NO_SESSION,
         mnt_posture=posture,
         access="",

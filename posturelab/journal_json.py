@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
-from nac.journal import JournalRecord
+from nac.journal import Journal, JournalRecord
+
+MAXIMUM_RECORDS = 1000
+"""How many journal records one answer holds."""
 
 
 def describe_record(record: JournalRecord) -> dict[str, Any]:
@@ -16,3 +20,20 @@ def describe_record(record: JournalRecord) -> dict[str, Any]:
         "reason": record.reason,
         "facts": dict(record.facts),
     }
+
+
+def describe_page(journal: Journal, since: int, *, node: str | None = None, event: str | None = None) -> dict[str, Any]:
+    """Build a JSON-ready part of a journal: records from number `since` on, oldest first; `next` is where to go on.
+
+    With `node` and `event` only theirs.
+    """
+    first = journal.written - len(journal)
+    since = max(since, first)
+    records = [
+        describe_record(record) | {"number": number}
+        for number, record in enumerate(islice(journal, since - first, None), since)
+        if node in (None, record.node) and event in (None, record.event)
+    ]
+    shown = records[:MAXIMUM_RECORDS]
+    following = journal.written if len(shown) == len(records) else shown[-1]["number"] + 1
+    return {"records": shown, "next": following}

@@ -1,6 +1,6 @@
 """A running lab: every node of a topology in one process, born and buried in a fixed order.
 
-Birth: the bus, monitoring nodes, policy service nodes, web servers, switches, endpoints; each kind in the order of the
+Birth: monitoring nodes, policy service nodes, web servers, switches, endpoints; each kind in the order of the
 topology. Death is the reverse. A birth that fails buries what was born before it.
 """
 
@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from agent_emulator.endpoint import Endpoint
-from ldd.bus import EmbeddedBus
+from ldd.embedded import EmbeddedBroker
 from nac.clock import Clock
 from nac.journal import Journal
 from posturelab.authority import Authority
-from posturelab.clock import LabClock
+from posturelab.clock import LabClock, LabLoop
+from posturelab.links import link_by_memory
 from posturelab.mistake import LAB
-from posturelab.node_maker import NodeMaker, RunningNode
+from posturelab.node_maker import MakeLink, NodeMaker, RunningNode
 from posturelab.port_assignment import assign_ports
+from posturelab.state_folder import choose_folder, forget
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
+from psn.node import PolicyServiceNode
 
 _T = TypeVar("_T")
 
@@ -38,10 +41,25 @@ class UnknownNodeError(LookupError):
         super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(known) or 'none'}")
 
 
-class Lab:
-    """One lab. Make it inside its event loop; ``async with`` starts and stops it."""
+class ImpossibleActionError(RuntimeError):
+    """The lab is not in a state in which this can be done."""
 
-    def __init__(self, topology: Topology, *, seed: int, state_dir: Path, clock: Clock | None = None) -> None:
+
+class Lab:
+    """One lab. Make it inside its event loop; ``async with`` starts and stops it.
+
+    Without `links` its nodes share a broker of their own, in memory: `broker`.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        seed: int,
+        state_dir: Path,
+        clock: Clock | None = None,
+        links: MakeLink | None = None,
+    ) -> None:
         """Compose the nodes; ports are bound no longer than it takes to find free ones.
 
         Raises `OSError` where the state folder cannot be written or an address cannot be bound.
@@ -51,6 +69,9 @@ class Lab:
         self.clock = clock or LabClock(asyncio.get_running_loop())
         self.journal = Journal(self.clock)
         self.authority = Authority(state_dir, valid_at=(datetime.now(UTC), self.clock.now()))
+        self.broker: EmbeddedBroker | None = None
+        self._folder = choose_folder(state_dir, topology.name)
+        self._make_link = links
         self._running = AsyncExitStack()
         self._awake: set[str] = set()
         self._compose()
@@ -58,8 +79,6 @@ class Lab:
     async def __aenter__(self) -> Self:
         """Start every node; raises what a failing start raises, after stopping the others."""
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.bus.stop)
-            await self.bus.start()
             for node in self.nodes.values():
                 stack.push_async_callback(node.stop)
                 await node.start()
@@ -74,11 +93,27 @@ class Lab:
         await self._running.aclose()
 
     async def reset(self) -> None:
-        """Begin anew with fresh nodes on the same ports and an empty journal; time goes on."""
+        """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on."""
         await self._running.aclose()
+        self.forget()
         self.journal.clear()
         self._compose()
         await self.__aenter__()
+
+    def forget(self) -> None:
+        """Remove what nodes that do not run have kept; raises `nac.database.DatabaseInUseError` where one runs."""
+        forget(self._folder, self.topology.nodes)
+
+    async def advance(self, by: timedelta) -> None:
+        """Leap forward, running every timer on the way; raises `ValueError` for a time that does not lie ahead.
+
+        Raises `ImpossibleActionError` where others than this process are in the conversation, who cannot leap.
+        """
+        if self.broker is None:
+            raise ImpossibleActionError("a lab over a message broker keeps real time, and its clock does not leap")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LabLoop), "a whole lab runs on a loop whose time can jump"
+        await loop.advance(by)
 
     async def start_node(self, name: str) -> None:
         """Start a node; one that runs is left alone. Raises `UnknownNodeError`, or what its start raises."""
@@ -107,6 +142,10 @@ class Lab:
         """Get a node; raises `UnknownNodeError`."""
         return _get(self.nodes, name, "node")
 
+    def get_psn(self, name: str) -> PolicyServiceNode:
+        """Get a policy service node; raises `UnknownNodeError`."""
+        return _get(self.psns, name, "policy service node")
+
     def get_endpoint(self, name: str) -> Endpoint:
         """Get an endpoint; raises `UnknownNodeError`."""
         return _get(self.endpoints, name, "endpoint")
@@ -114,10 +153,20 @@ class Lab:
     def _compose(self) -> None:
         """Make the nodes in the order of their birth."""
         topology = self.topology
-        self.bus = EmbeddedBus()
+        links = self._make_link
+        if links is None:
+            self.broker = EmbeddedBroker()
+            links = link_by_memory(self.broker, folder=self._folder)
         maker = NodeMaker(
-            topology, self.authority, clock=self.clock, journal=self.journal, seed=self.seed, bus=self.bus
+            topology,
+            self.authority,
+            clock=self.clock,
+            journal=self.journal,
+            seed=self.seed,
+            links=links,
+            state_dir=self._folder,
         )
+        self.links = maker.links
         self.mnts = {name: maker.make_mnt(name) for name in topology.select(MntNode)}
         self.psns = {name: maker.make_psn(name) for name in topology.select(PsnNode)}
         self.websites = {name: maker.make_website(name) for name in topology.select(WebNode)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from nac.binding import AddressInUseError, bind_udp
 from posturelab.document import Document
-from posturelab.input_error import InputError, Location
-from posturelab.topology import Topology
+from posturelab.input_error import Fault, InputError, Location, Mark
+from posturelab.topology import UNPROTECTED, ControlEntry, Topology
 from posturelab.topology_checks import check_name
 from posturelab.topology_file import open_topology, read_topology
 
@@ -20,6 +21,11 @@ class LabFile:
 
     document: Document
     topology: Topology
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file, to which its paths are relative."""
+        return Path(self.document.file).parent
 
     def check_addresses(self, nodes: Iterable[str] | None = None) -> None:
         """Look whether this machine has the addresses of some nodes, by default all; raises `InputError`."""
@@ -38,6 +44,20 @@ class LabFile:
         faults = [self.document.fault(place, text) for place, text in findings]
         if faults:
             raise InputError(*faults)
+
+    def place_control(self, place: str) -> ControlEntry:
+        """Read where a single node's control API listens, ``ADDRESS:PORT``, with the token of the lab's.
+
+        Raises `InputError`.
+        """
+        address, _, port = place.rpartition(":")
+        try:
+            settings = ControlEntry(address=address, port=int(port), token=self.topology.control.token)
+        except ValueError:
+            raise InputError(Fault(Mark("--control"), "", f"{place!r} is not ADDRESS:PORT")) from None
+        if not settings.is_protected:
+            raise InputError(self.document.fault(("control", "token"), UNPROTECTED))
+        return settings
 
     def explain(self, error: AddressInUseError) -> InputError:
         """Turn a port in use into a fault of the node that wanted it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import Protocol
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
 
 from agent_emulator.endpoint import Endpoint
-from ldd.bus import Bus
+from ldd.link import Link
 from mnt.node import MonitoringNode
 from nac.cable import Cable
 from nac.clock import Clock
@@ -15,9 +17,13 @@ from nac.runtime import Runtime
 from nad_emulator.switch import Switch
 from posturelab import assembly
 from posturelab.authority import Authority
+from posturelab.link_watch import LinkWatch
 from posturelab.topology import Topology
 from posturelab.website import Website
 from psn.node import PolicyServiceNode
+
+MakeLink = Callable[[str], Link]
+"""Makes the link of a node, by the node's name."""
 
 
 class RunningNode(Protocol):
@@ -52,6 +58,11 @@ class RunningNode(Protocol):
         ...
 
 
+def describe_place(node: RunningNode) -> dict[str, Any]:
+    """Build a JSON-ready view of what a node is and where it listens."""
+    return {"kind": node.kind, "address": node.address, "ports": dict(node.ports)}
+
+
 class NodeMaker:
     """Makes nodes; nothing is started here."""
 
@@ -63,25 +74,32 @@ class NodeMaker:
         clock: Clock,
         journal: Journal,
         seed: int,
-        bus: Bus | None = None,
+        links: MakeLink | None = None,
+        state_dir: Path | None = None,
     ) -> None:
-        """Take what the nodes share. `topology` has no port 0 left where one node must know another's port."""
+        """Take what the nodes share. `topology` has no port 0 left where one node must know another's port.
+
+        Without `links` the nodes are alone, without `state_dir` they keep nothing that outlives them.
+        """
         self._topology = topology
         self._authority = authority
         self._clock = clock
         self._journal = journal
         self._seed = seed
-        self._bus = bus
+        self._make_link = links
+        self._state_dir = state_dir
+        self.links: dict[str, LinkWatch] = {}
+        """What the links of the nodes made so far have told of themselves, by node."""
 
     def make_mnt(self, name: str) -> MonitoringNode:
         """Make a monitoring node."""
-        config = assembly.build_mnt_config(self._topology, name)
-        return MonitoringNode(config, self._build_runtime(name), bus=self._bus)
+        config = assembly.build_mnt_config(self._topology, name, self._authority, state_dir=self._state_dir)
+        return MonitoringNode(config, self._build_runtime(name), link=self._link(name))
 
     def make_psn(self, name: str) -> PolicyServiceNode:
         """Make a policy service node."""
-        config = assembly.build_psn_config(self._topology, name, self._authority)
-        return PolicyServiceNode(config, self._build_runtime(name), bus=self._bus)
+        config = assembly.build_psn_config(self._topology, name, self._authority, state_dir=self._state_dir)
+        return PolicyServiceNode(config, self._build_runtime(name), link=self._link(name))
 
     def make_website(self, name: str) -> Website:
         """Make a web server."""
@@ -95,6 +113,14 @@ class NodeMaker:
         """Make an endpoint at the end of a cable."""
         config = assembly.build_endpoint_config(self._topology, name)
         return Endpoint(config, self._build_runtime(name), cable, self._authority.client_context())
+
+    def _link(self, name: str) -> Link | None:
+        """Make the link of a node, which is watched from its birth."""
+        if self._make_link is None:
+            return None
+        link = self._make_link(name)
+        self.links[name] = LinkWatch(link)
+        return link
 
     def _build_runtime(self, name: str) -> Runtime:
         """Build a node's surroundings, with chance of its own so that no node disturbs another's."""

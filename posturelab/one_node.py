@@ -9,68 +9,127 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uvloop
 
+from ldd.broker_settings import BrokerSettings
 from nac.binding import AddressInUseError
 from nac.clock import SystemClock
 from nac.journal import Journal
 from posturelab.authority import Authority
+from posturelab.control_server import ControlServer
 from posturelab.input_error import InputError
 from posturelab.journal_log import JournalLog
 from posturelab.lab_file import LabFile
+from posturelab.link_watch import LinkWatch, wait_until_told
+from posturelab.links import choose_broker, link_by_broker, render_broker
 from posturelab.mistake import MistakeWatch, end_on_mistake
-from posturelab.node_maker import NodeMaker, RunningNode
+from posturelab.node_control import NodeControl
+from posturelab.node_maker import NodeMaker, RunningNode, describe_place
 from posturelab.ready import render_ports, write_ready_file
+from posturelab.start_options import StartOptions
+from posturelab.state_folder import choose_folder
+from posturelab.topology import ControlEntry, Node
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode
 
 _JOURNAL_LIMIT = 10_000
 
 
-def run_node(lab_file: LabFile, name: str, *, state_dir: Path, ready_file: Path | None, quiet: bool) -> bool:
-    """Run one node until SIGINT, SIGTERM or SIGHUP; a quiet one does not print its journal.
+def run_node(lab_file: LabFile, name: str, *, options: StartOptions, control: str | None = None) -> bool:
+    """Run one node until SIGINT, SIGTERM or SIGHUP, with a control API of its own at `control`, ``ADDRESS:PORT``.
 
     False where a mistake of the lab has ended it. Raises `InputError` where the topology has no such node or its
-    address or ports cannot be had, `OSError` where a file cannot be written.
+    address or ports cannot be had, `OSError` where a file cannot be written or its database is in use.
     """
     lab_file.check_node(name)
+    place = lab_file.place_control(control) if control else None
     if isinstance(lab_file.topology.nodes[name], EndpointNode):
         reason = "an endpoint hangs on its switch's port, so it runs in the process of a whole lab: posturelab up"
         raise InputError(lab_file.document.fault(("nodes", name), reason))
     lab_file.check_addresses([name])
+    broker = choose_broker(lab_file, options.brokers)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            watch = runner.run(_run(lab_file, name, state_dir, ready_file, quiet=quiet))
+            watch = runner.run(_Process(lab_file, name, options, broker).run(place))
     except AddressInUseError as error:
         raise lab_file.explain(error) from None
     return not watch.mistakes
 
 
-async def _run(lab_file: LabFile, name: str, state_dir: Path, ready_file: Path | None, *, quiet: bool) -> MistakeWatch:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, ended.set)
-    authority = Authority(state_dir, valid_at=[datetime.now(UTC)])
-    journal = Journal(SystemClock(), limit=_JOURNAL_LIMIT)
-    watch = end_on_mistake(journal, ended)
-    node = _make(lab_file, name, authority, journal)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(node.stop)
-        await node.start()
-        described = {name: {"kind": node.kind, "address": node.address, "ports": dict(node.ports)}}
-        if ready_file is not None:
-            stack.callback(ready_file.unlink, missing_ok=True)
-            write_ready_file(ready_file, control="", ca_certificate=authority.certificate_path, nodes=described)
-        _calm_collector()
-        print(f"{name} ready: {node.kind} on {node.address}, {render_ports(node.ports)}", flush=True)
-        if not quiet:
-            journal.listen(JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).write)
-        await ended.wait()
-    print(f"{name} stopped")
-    return watch
+class _Process:
+    """The life of one node."""
+
+    def __init__(self, lab_file: LabFile, name: str, options: StartOptions, broker: BrokerSettings | None) -> None:
+        self._topology = lab_file.topology
+        self._name = name
+        self._options = options
+        self._broker = broker
+        self._clock = SystemClock()
+        self._journal = Journal(self._clock, limit=_JOURNAL_LIMIT)
+        self._authority = Authority(options.state_dir, valid_at=[datetime.now(UTC)])
+
+    async def run(self, control: ControlEntry | None) -> MistakeWatch:
+        """Run the node until somebody ends it."""
+        name, options, journal = self._name, self._options, self._journal
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, ended.set)
+        watch = end_on_mistake(journal, ended)
+        node, link = self._make()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(node.stop)
+            await node.start()
+            url = await self._open_control(stack, node, link, control) if control else ""
+            await wait_until_told([link] if link else [])
+            if options.ready_file is not None:
+                described = {name: describe_place(node)}
+                stack.callback(options.ready_file.unlink, missing_ok=True)
+                certificate = self._authority.certificate_path
+                write_ready_file(options.ready_file, control=url, ca_certificate=certificate, nodes=described)
+            _calm_collector()
+            uses = render_ports(node.ports) + (f", control {url}" if url else "")
+            print(f"{name} ready: {node.kind} on {node.address}, {uses}{self._render_link(node, link)}", flush=True)
+            if not options.quiet:
+                journal.listen(JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).write)
+            await ended.wait()
+        print(f"{name} stopped")
+        return watch
+
+    async def _open_control(
+        self, stack: AsyncExitStack, node: RunningNode, link: LinkWatch | None, settings: ControlEntry
+    ) -> str:
+        """Open the node's own control API; returns its URL."""
+        routes = NodeControl(node, self._topology, clock=self._clock, journal=self._journal, link=link).list_routes()
+        server = ControlServer(settings, routes=routes, observe=self._journal.writer(node.name))
+        stack.push_async_callback(server.stop)
+        await server.start()
+        return server.url
+
+    def _make(self) -> tuple[RunningNode, LinkWatch | None]:
+        seed = random.SystemRandom().getrandbits(32)
+        topology, name = self._topology, self._name
+        folder = choose_folder(self._options.state_dir, topology.name)
+        links = link_by_broker(self._broker, deployment=topology.name, folder=folder) if self._broker else None
+        maker = NodeMaker(
+            topology,
+            self._authority,
+            clock=self._clock,
+            journal=self._journal,
+            seed=seed,
+            links=links,
+            state_dir=folder,
+        )
+        return _make_kind(maker, topology.nodes[name], name), maker.links.get(name)
+
+    def _render_link(self, node: RunningNode, link: LinkWatch | None) -> str:
+        """Render how the node is linked to the others; nothing for a kind of node that never is."""
+        if node.kind not in ("psn", "mnt"):
+            return ""
+        if link is None or self._broker is None:
+            return "; it is alone and shares nothing with other nodes: no broker is named (--broker)"
+        return f"; broker {render_broker(self._broker)}: {link.render()}"
 
 
 def _calm_collector() -> None:
@@ -84,10 +143,8 @@ def _calm_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _make(lab_file: LabFile, name: str, authority: Authority, journal: Journal) -> RunningNode:
-    seed = random.SystemRandom().getrandbits(32)
-    maker = NodeMaker(lab_file.topology, authority, clock=SystemClock(), journal=journal, seed=seed)
-    match lab_file.topology.nodes[name]:
+def _make_kind(maker: NodeMaker, entry: Node, name: str) -> RunningNode:
+    match entry:
         case MntNode():
             return maker.make_mnt(name)
         case PsnNode():

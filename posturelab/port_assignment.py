@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 
-from nac.binding import bind_tcp, bind_udp
+from nac.binding import AddressInUseError, bind_tcp, bind_udp
 from posturelab.topology import Node, Topology
 from posturelab.topology_nodes import AccessPortEntry, MntNode, PsnNode, SwitchNode, WebNode
+
+CANDIDATES = range(20_000, 32_768)
+"""Below the ports that systems hand out by themselves, so that no client takes one before its node binds it."""
+
+ATTEMPTS = 100
 
 
 def assign_ports(topology: Topology) -> Topology:
@@ -30,10 +37,18 @@ class _Chooser:
         self._held = held
 
     def udp(self, address: str, port: int) -> int:
-        return port or self._hold(bind_udp(address, 0))
+        return port or self._find(bind_udp, address)
 
     def tcp(self, address: str, port: int) -> int:
-        return port or self._hold(bind_tcp(address, 0))
+        return port or self._find(bind_tcp, address)
+
+    def _find(self, bind: Callable[[str, int], socket.socket], address: str) -> int:
+        for candidate in random.SystemRandom().sample(CANDIDATES, ATTEMPTS):
+            try:
+                return self._hold(bind(address, candidate))
+            except AddressInUseError:
+                continue
+        return self._hold(bind(address, 0))
 
     def _hold(self, sock: socket.socket) -> int:
         self._held.enter_context(sock)
@@ -51,11 +66,17 @@ def _assign(node: Node, choose: _Chooser) -> Node:
                     "accounting": tuple(choose.udp(address, port) for port in node.ports.accounting),
                     "portal": choose.tcp(address, node.ports.portal),
                     "posture": choose.tcp(address, node.ports.posture),
+                    "internode": choose.tcp(address, node.ports.internode),
                 }
             )
             return node.model_copy(update={"ports": ports})
         case MntNode():
-            return node.model_copy(update={"syslog_port": choose.udp(address, node.syslog_port)})
+            return node.model_copy(
+                update={
+                    "syslog_port": choose.udp(address, node.syslog_port),
+                    "api_port": choose.tcp(address, node.api_port),
+                }
+            )
         case SwitchNode():
             access_ports = {name: _assign_proxy(port, address, choose) for name, port in node.access_ports.items()}
             return node.model_copy(

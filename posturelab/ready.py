@@ -16,7 +16,7 @@ from rich.text import Text
 
 from posturelab.control_client import DEFAULT_URL
 from posturelab.journal_line import KIND_COLOURS
-from posturelab.node_maker import RunningNode
+from posturelab.lab import Lab
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
@@ -30,21 +30,36 @@ def write_ready_file(path: Path, *, control: str, ca_certificate: Path, nodes: M
     draft.replace(path)
 
 
-def print_ready(console: Console, topology: Topology, nodes: Mapping[str, RunningNode], *, control: str) -> None:
-    """Print that the lab is ready, every node with its ports and secret, and three commands to try."""
+def print_ready(console: Console, lab: Lab, *, control: str, broker: str) -> None:
+    """Print that the lab is ready, every node with its ports and secret, and three commands to try.
+
+    `broker` is the URL of the message broker between the nodes, empty for the one in this process.
+    """
+    topology = lab.topology
     console.print("lab ready", style="bold green", highlight=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("node", "kind", "address", "ports", "secret"):
         table.add_column(heading, overflow="fold")
-    for name, node in nodes.items():
+    for name, node in lab.nodes.items():
         kind = Text(node.kind, style=f"color({KIND_COLOURS[node.kind]})")
         table.add_row(name, kind, node.address, Text(render_ports(node.ports)), Text(_find_secret(topology, name)))
     table.add_row("control", "api", topology.control.address, control, "token" if topology.control.token else "")
     console.print(table)
+    bus = f"rabbitmq {broker}" if broker else "embedded"
+    console.print(f"bus between the nodes: {bus}, {_render_links(lab)}", highlight=False, soft_wrap=True)
     console.print("\nTry, in another terminal:", highlight=False)
     for command in list_commands(topology, control=control):
         console.print(f"  {command}", style="bold", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the lab.\n", style="dim", highlight=False)
+
+
+def _render_links(lab: Lab) -> str:
+    """Render whether the nodes reach each other, with the reasons of those that do not."""
+    reasons: dict[str, list[str]] = {}
+    for name, watch in lab.links.items():
+        if not watch.is_up:
+            reasons.setdefault(watch.reason, []).append(name)
+    return "; ".join(f"degraded ({', '.join(names)}): {reason}" for reason, names in reasons.items()) or "up"
 
 
 def list_commands(topology: Topology, *, control: str) -> list[str]:

@@ -19,8 +19,16 @@ from posturelab.scenario_file import load_stories
 from posturelab.timeline import Timeline
 
 
-def run_scenarios(paths: Sequence[Path], *, seed: int | None, live: bool, json_file: Path | None, quiet: bool) -> bool:
-    """Tell every scenario; True where all passed.
+def run_scenarios(
+    paths: Sequence[Path],
+    *,
+    seed: int | None,
+    live: bool,
+    brokers: Sequence[str] = (),
+    json_file: Path | None,
+    quiet: bool,
+) -> bool:
+    """Tell every scenario, over a message broker where one is named; True where all passed.
 
     Raises `InputError` for an unusable one, before any is told, and `OSError` where a file cannot be written.
     """
@@ -33,7 +41,8 @@ def run_scenarios(paths: Sequence[Path], *, seed: int | None, live: bool, json_f
     outcomes = []
     for story in stories:
         try:
-            outcomes.append(run_story(story, narrator=Timeline(console, quiet=quiet), seed=seed, live=live))
+            narrator = Timeline(console, quiet=quiet)
+            outcomes.append(run_story(story, narrator=narrator, seed=seed, live=live, brokers=brokers))
         except AddressInUseError as error:
             raise LabFile(story.topology_document, story.topology).explain(error) from None
     if json_file is not None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from ldd.broker_settings import BrokerSettings
 from nac.binding import AddressInUseError
 from nac.journal import JournalRecord
-from posturelab.action import ImpossibleActionError, describe_action, perform
+from posturelab.action import describe_action, perform
 from posturelab.clock import LabLoop, StandstillError
 from posturelab.expectation import Check, check_step
-from posturelab.lab import Lab
+from posturelab.lab import ImpossibleActionError, Lab
+from posturelab.lab_file import LabFile
+from posturelab.links import choose_broker, link_by_broker
 from posturelab.mistake import MistakeWatch
+from posturelab.node_maker import MakeLink
 from posturelab.scenario import Step
 from posturelab.scenario_file import Story
 
@@ -82,17 +87,20 @@ class Outcome:
         return not self.errors and all(check.held for step in self.steps for check in step.checks)
 
 
-def run_story(story: Story, *, narrator: Narrator, seed: int | None = None, live: bool = False) -> Outcome:
-    """Tell a story on an event loop of its own.
+def run_story(
+    story: Story, *, narrator: Narrator, seed: int | None = None, live: bool = False, brokers: Sequence[str] = ()
+) -> Outcome:
+    """Tell a story on an event loop of its own, a live one over the message broker at these URLs if there are any.
 
     Where its addresses are in use, because a lab runs beside it, the story is told on other loopback addresses.
-    Raises `OSError` where none can be bound.
+    Raises `OSError` where none can be bound, `InputError` where a broker cannot be meant.
     """
     seed = story.scenario.seed if seed is None else seed
+    broker = choose_broker(LabFile(story.topology_document, story.topology), brokers) if brokers else None
     places = iter(_SPARE_BLOCKS)
     place = story
     while True:
-        telling = _Telling(place, narrator, seed=seed, live=live)
+        telling = _Telling(place, narrator, seed=seed, live=live, broker=broker)
         try:
             with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=not live)) as runner:
                 runner.run(telling.run())
@@ -112,12 +120,15 @@ def run_story(story: Story, *, narrator: Narrator, seed: int | None = None, live
 class _Telling:
     """One story on a lab of its own."""
 
-    def __init__(self, story: Story, narrator: Narrator, *, seed: int, live: bool) -> None:
+    def __init__(
+        self, story: Story, narrator: Narrator, *, seed: int, live: bool, broker: BrokerSettings | None
+    ) -> None:
         self.errors: list[str] = []
         self._story = story
         self._narrator = narrator
         self._seed = seed
         self._live = live
+        self._broker = broker
         self._news = asyncio.Event()
         self._recent: list[JournalRecord] = []
         self._outcomes: list[StepOutcome] = []
@@ -132,7 +143,9 @@ class _Telling:
     async def run(self) -> None:
         """Bring the lab up and go through the steps; `conclude` knows what came of it, also of one that breaks off."""
         with tempfile.TemporaryDirectory(prefix="posturelab-") as folder:
-            self._lab = Lab(self._story.topology, seed=self._seed, state_dir=Path(folder))
+            self._lab = Lab(
+                self._story.topology, seed=self._seed, state_dir=Path(folder), links=self._choose_links(Path(folder))
+            )
             self._began_at = self._lab.clock.now()
             watch = MistakeWatch(self._lab.journal)
             self.errors = watch.mistakes
@@ -144,6 +157,13 @@ class _Telling:
                 for step in self._story.scenario.steps:
                     await self._run_step(step)
                 end_listening()
+
+    def _choose_links(self, folder: Path) -> MakeLink | None:
+        """Choose links over the broker, apart from those of a lab of this topology; None without one."""
+        if self._broker is None:
+            return None
+        deployment = f"{self._story.topology.name}-story"
+        return link_by_broker(self._broker, deployment=deployment, folder=folder)
 
     def conclude(self) -> Outcome:
         """Put together what has come of the story."""

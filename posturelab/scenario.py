@@ -16,13 +16,14 @@ from pydantic import Field, Tag, model_validator
 from agent_emulator.view import AgentStatus
 from mnt.session import SessionState
 from nac.posture import PostureStatus
+from nad_emulator.accounting import StrayRecord
+from posturelab.coa import COMMANDS
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.facts import NO_SESSION, NO_STATUS
 from posturelab.topology_endpoint import InventoryEntry
 from posturelab.topology_file import DEFAULT
 from posturelab.topology_values import ONE_OR_MANY, Name, Text, one_of
-from psn.coa import CoaCommand
 
 _HELD = [*(status.value for status in PostureStatus), NO_STATUS, NO_SESSION]
 
@@ -34,24 +35,40 @@ AccessWord = Annotated[str, one_of(["closed", "redirect", "restricted", "open"])
 
 
 class CoaAction(Entry):
-    """A CoA for an endpoint's session, sent by its owner or by the node named."""
+    """A CoA for an endpoint's session, asked of its owner or of the node named, which may send it `direct`."""
 
     endpoint: Name
-    command: Literal["reauthenticate", "rerun", "bounce", "disable", "disconnect"] = "reauthenticate"
+    command: Annotated[str, one_of(COMMANDS)] = "reauthenticate"
     psn: Name | None = None
-
-    def find_command(self) -> CoaCommand:
-        """Find the command of the policy service node."""
-        return _COMMANDS[self.command]
+    direct: bool = False
 
 
-_COMMANDS = {
-    "reauthenticate": CoaCommand.REAUTHENTICATE_LAST,
-    "rerun": CoaCommand.REAUTHENTICATE_RERUN,
-    "bounce": CoaCommand.BOUNCE_HOST_PORT,
-    "disable": CoaCommand.DISABLE_HOST_PORT,
-    "disconnect": CoaCommand.DISCONNECT,
-}
+class LinkAction(Entry):
+    """A node's link to the others breaks, or is mended."""
+
+    cut: Name | None = None
+    restore: Name | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("name one of cut, restore")
+        return self
+
+
+class MisdirectAction(Entry):
+    """A record of an endpoint's accounting that its switch sends to one server alone, whoever its session is with."""
+
+    endpoint: Name
+    send: StrayRecord
+    to: Name
+
+
+class NewSessionAction(Entry):
+    """A session id that changes while the endpoint stays, the accounting of the old one ended by a stop or not."""
+
+    endpoint: Name
+    stop: bool = True
 
 
 class InventoryAction(Entry):
@@ -71,6 +88,10 @@ class Action(Entry):
     start: Name | None = None
     advance: Duration | None = None
     coa: CoaAction | None = None
+    reauthenticate: Name | None = None
+    new_session_id: NewSessionAction | None = None
+    misdirect: MisdirectAction | None = None
+    link: LinkAction | None = None
     software: InventoryAction | None = None
 
     @model_validator(mode="after")
@@ -80,6 +101,13 @@ class Action(Entry):
         return self
 
 
+class DirectoryFacts(Entry):
+    """What one node's replica of the session directory must hold of an endpoint."""
+
+    owner: Name | Literal[""] | None = None
+    posture: Annotated[str, one_of(["", *(status.value for status in PostureStatus)])] | None = None
+
+
 class Facts(Entry):
     """What must be true of one endpoint; what is left out may be anything."""
 
@@ -87,6 +115,7 @@ class Facts(Entry):
     owner: Name | None = None
     psn: HeldWord | None = None
     others: dict[Name, HeldWord] = Field(default_factory=dict)
+    directory: dict[Name, DirectoryFacts] = Field(default_factory=dict)
     profile: str | None = None
     mnt: MntWord | None = None
     mnt_posture: ShownWord | None = None

@@ -17,7 +17,7 @@ from posturelab.topology import Topology
 from posturelab.topology_checks import Finding, check_name
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_file import open_topology, read_topology, relocate
-from posturelab.topology_nodes import PsnNode
+from posturelab.topology_nodes import MntNode, PsnNode
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -88,7 +88,7 @@ def _open_base(scenario: Scenario, document: Document, folder: Path) -> Document
 
 def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
     """List what a scenario says of nodes and events that do not exist, and times that run backwards."""
-    endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
+    endpoints = topology.select(EndpointNode)
     latest = timedelta(0)
     for number, step in enumerate(scenario.steps):
         place: Location = ("steps", number)
@@ -100,7 +100,7 @@ def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
             yield from _check_action(action, (*place, "do", index), topology)
         for endpoint, facts in step.expect.items():
             yield from check_name((*place, "expect", endpoint), endpoint, endpoints, "endpoint")
-            yield from _check_facts(facts, (*place, "expect", endpoint), psns)
+            yield from _check_facts(facts, (*place, "expect", endpoint), topology)
         for key, sightings in (("seen", step.seen), ("not_seen", step.not_seen)):
             for index, sighting in enumerate(sightings):
                 yield from _check_sighting(sighting, (*place, key, index), topology)
@@ -108,16 +108,21 @@ def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
 
 def _check_action(action: Action, place: Location, topology: Topology) -> Iterator[Finding]:
     endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
-    for key in ("plug", "unplug", "rescan", "start", "stop"):
+    for key in ("plug", "unplug", "rescan", "reauthenticate", "start", "stop"):
         name = getattr(action, key)
         known: Iterable[str] = topology.nodes if key in ("start", "stop") else endpoints
         if name is not None:
             yield from check_name((*place, key), name, known, "node" if key in ("start", "stop") else "endpoint")
-    for key, details in (("coa", action.coa), ("software", action.software)):
+    for key in ("coa", "software", "misdirect", "new_session_id"):
+        details = getattr(action, key)
         if details is not None:
             yield from check_name((*place, key, "endpoint"), details.endpoint, endpoints, "endpoint")
     if action.coa is not None and action.coa.psn is not None:
         yield from check_name((*place, "coa", "psn"), action.coa.psn, psns, "policy service node")
+    if action.misdirect is not None:
+        yield from check_name((*place, "misdirect", "to"), action.misdirect.to, psns, "policy service node")
+    for key, name in (action.link.model_dump(exclude_unset=True) if action.link else {}).items():
+        yield from check_name((*place, "link", key), name, _list_sharing(topology), "node with a link")
 
 
 def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> Iterator[Finding]:
@@ -126,8 +131,18 @@ def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> 
         yield from check_name((*place, "node"), sighting.node, (*topology.nodes, LAB), "node")
 
 
-def _check_facts(facts: Facts, place: Location, psns: Iterable[str]) -> Iterator[Finding]:
+def _list_sharing(topology: Topology) -> list[str]:
+    """List the nodes that share what they know with each other."""
+    return [*topology.select(PsnNode), *topology.select(MntNode)]
+
+
+def _check_facts(facts: Facts, place: Location, topology: Topology) -> Iterator[Finding]:
+    psns = topology.select(PsnNode)
     if facts.owner is not None:
         yield from check_name((*place, "owner"), facts.owner, psns, "policy service node")
     for name in facts.others:
         yield from check_name((*place, "others", name), name, psns, "policy service node")
+    for name, record in facts.directory.items():
+        yield from check_name((*place, "directory", name), name, _list_sharing(topology), "node with a directory")
+        if record.owner:
+            yield from check_name((*place, "directory", name, "owner"), record.owner, psns, "policy service node")

@@ -1,36 +1,94 @@
-"""Everything a lab knows at one instant, as JSON: for support, for tests, and for the curious."""
+"""Everything a lab, or one node, knows at one instant, as JSON: for support, for tests, and for the curious."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from mnt.node import MonitoringNode
+from nad_emulator.switch import Switch
 from posturelab.facts import observe_all
 from posturelab.lab import Lab
+from posturelab.link_watch import LinkWatch
+from posturelab.node_maker import RunningNode
+from posturelab.topology import Topology
 from posturelab.topology_nodes import SwitchNode
+from psn.endpoint_store import GROUPS
+from psn.node import PolicyServiceNode
 
 
 def describe_lab(lab: Lab) -> dict[str, Any]:
     """Describe all nodes: caches, directories with live log and accounting report, access ports, agents."""
+    sharing: dict[str, PolicyServiceNode | MonitoringNode] = {**lab.psns, **lab.mnts}
     return {
         "topology": lab.topology.name,
         "seed": lab.seed,
         "now": lab.clock.now().isoformat(),
         "facts": [asdict(facts) for facts in observe_all(lab)],
-        "psns": {name: [_plain(session) for session in node.sessions] for name, node in lab.psns.items()},
-        "mnts": {name: {"sessions": node.snapshot(), **node.live_log.snapshot()} for name, node in lab.mnts.items()},
-        "rsd": {
-            name: [_plain(record) for record in node.rsd.list_sessions()]
-            for name, node in (lab.psns | lab.mnts).items()
-        },
-        "switches": {
-            name: [_plain(lab.switches[name].access(port)) for port in node.access_ports]
-            for name, node in lab.topology.select(SwitchNode).items()
-        },
+        "psns": {name: _list_sessions(node) for name, node in lab.psns.items()},
+        "endpoint_attributes": {name: _list_attributes(node) for name, node in lab.psns.items()},
+        "mnts": {name: _describe_monitoring(node) for name, node in lab.mnts.items()},
+        "rsd": {name: _list_records(node) for name, node in sharing.items()},
+        "replication": {name: _describe_replication(node) for name, node in sharing.items()},
+        "links": {name: watch.describe() for name, watch in lab.links.items()},
+        "switches": {name: _list_access(switch, lab.topology) for name, switch in lab.switches.items()},
         "endpoints": {name: _plain(endpoint.view()) for name, endpoint in lab.endpoints.items()},
     }
+
+
+def describe_node(node: RunningNode, topology: Topology, *, now: datetime, link: LinkWatch | None) -> dict[str, Any]:
+    """Describe one node in the words of `describe_lab`."""
+    head = {"node": node.name, "kind": node.kind, "now": now.isoformat()}
+    match node:
+        case PolicyServiceNode():
+            known = {"sessions": _list_sessions(node), "endpoint_attributes": _list_attributes(node)}
+            return head | known | _describe_sharing(node, link)
+        case MonitoringNode():
+            return head | _describe_monitoring(node) | _describe_sharing(node, link)
+        case Switch():
+            return head | {"access_ports": _list_access(node, topology)}
+        case _:
+            return head
+
+
+def _describe_sharing(node: PolicyServiceNode | MonitoringNode, link: LinkWatch | None) -> dict[str, Any]:
+    return {
+        "rsd": _list_records(node),
+        "replication": _describe_replication(node),
+        "link": link.describe() if link else None,
+    }
+
+
+def _describe_replication(node: PolicyServiceNode | MonitoringNode) -> dict[str, Any] | None:
+    """Describe how a replica follows the others, delays in milliseconds; None for a node that has none."""
+    if node.replication is None:
+        return None
+    statistics = node.replication.statistics
+    delays = {"median_delay": statistics.median_delay, "p99_delay": statistics.p99_delay}
+    spelled = {name: None if delay is None else delay / timedelta(milliseconds=1) for name, delay in delays.items()}
+    return {"merged": statistics.merged, "refused": statistics.refused, **spelled}
+
+
+def _list_sessions(node: PolicyServiceNode) -> list[dict[str, Any]]:
+    return [_plain(session) for session in node.sessions]
+
+
+def _describe_monitoring(node: MonitoringNode) -> dict[str, Any]:
+    return {"sessions": node.snapshot(), **node.live_log.snapshot(), "alarms": node.alarms.snapshot()}
+
+
+def _list_attributes(node: PolicyServiceNode) -> list[dict[str, Any]]:
+    return [_plain(attribute) for attribute in node.endpoints.list_attributes(range(GROUPS))]
+
+
+def _list_records(node: PolicyServiceNode | MonitoringNode) -> list[dict[str, Any]]:
+    return [_plain(record) for record in node.rsd.list_sessions()]
+
+
+def _list_access(switch: Switch, topology: Topology) -> list[dict[str, Any]]:
+    return [_plain(switch.access(port)) for port in topology.select(SwitchNode)[switch.name].access_ports]
 
 
 def _plain(value: Any) -> dict[str, Any]:

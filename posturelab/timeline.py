@@ -48,7 +48,7 @@ class Timeline:
         """Print the expectations that held, a line for each subject; and each that failed, with what was found."""
         for subject, group in groupby(checks, key=lambda check: check.subject):
             facts = list(group)
-            held = ", ".join(f"{check.fact} {check.expected}" for check in facts if check.held)
+            held = ", ".join(f"{check.fact} {check.expected or 'none'}" for check in facts if check.held)
             if held:
                 self._print(_render_time(at), Text("  ok      ", style="green"), f"{subject}: {held}")
             for check in facts:

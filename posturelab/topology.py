@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from ldd.era import Era
 from posturelab.document import Entry
+from posturelab.topology_broker import BrokerEntry
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
 from posturelab.topology_policy import PolicyEntry, UserEntry
 from posturelab.topology_posture import PostureEntry
 from posturelab.topology_values import Address, Name, Network, Port, Text, default_of
+from psn.config import PsnConfig
 from radius.client_table import Client, Switch
 
 Node = Annotated[PsnNode | MntNode | SwitchNode | EndpointNode | WebNode, Field(discriminator="kind")]
@@ -42,12 +46,20 @@ class RadiusEntry(Entry):
     clients: dict[Name, ClientEntry] = Field(default_factory=dict)
 
 
+UNPROTECTED = "beyond loopback the control API needs a token"
+
+
 class ControlEntry(Entry):
     """Where the control API listens; beyond loopback it needs a token."""
 
     address: Address = "127.0.0.1"
     port: Port = 8600
     token: Text | None = Field(default=None, repr=False)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether only those come in who may: programs of this machine, or who knows the token."""
+        return self.token is not None or IPv4Address(self.address).is_loopback
 
 
 class Topology(Entry):
@@ -62,6 +74,9 @@ class Topology(Entry):
     """Names that endpoints can resolve, besides those of the nodes."""
     radius: RadiusEntry = Field(default_factory=RadiusEntry)
     control: ControlEntry = Field(default_factory=ControlEntry)
+    ldd: Era = default_of(PsnConfig, "era")
+    """Which releases the nodes behave like where they share sessions."""
+    broker: BrokerEntry = Field(default_factory=BrokerEntry)
     users: dict[Text, UserEntry] = Field(default_factory=dict)
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     posture: PostureEntry = Field(default_factory=PostureEntry)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 
 from nac.posture import PostureStatus
 from posturelab.document import suggest
 from posturelab.input_error import Location
-from posturelab.topology import Topology
+from posturelab.topology import UNPROTECTED, Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
 from posturelab.topology_policy import ProfileEntry, RuleEntry, encode_attribute_values
@@ -37,8 +36,8 @@ def list_faults(topology: Topology) -> Iterator[Finding]:
     yield from _check_policy(topology)
     yield from _check_rules(topology)
     yield from _check_posture(topology)
-    if not topology.control.token and not IPv4Address(topology.control.address).is_loopback:
-        yield ("control", "address"), "beyond loopback the control API needs a token"
+    if not topology.control.is_protected:
+        yield ("control", "address"), UNPROTECTED
 
 
 def _check_addresses(topology: Topology) -> Iterator[Finding]:
@@ -66,7 +65,7 @@ def _check_ports(topology: Topology) -> Iterator[Finding]:
     for name, node in topology.nodes.items():
         if isinstance(node, PsnNode):
             yield from _differ(("nodes", name, "ports"), (*node.ports.authentication, *node.ports.accounting))
-            yield from _differ(("nodes", name, "ports"), (node.ports.portal, node.ports.posture))
+            yield from _differ(("nodes", name, "ports"), (node.ports.portal, node.ports.posture, node.ports.internode))
         if isinstance(node, SwitchNode):
             yield from _differ(("nodes", name, "coa_rfc_port"), (node.coa_port, node.coa_rfc_port))
             proxies = [port.proxy_port for port in node.access_ports.values()]

@@ -15,7 +15,7 @@ from nad_emulator.server_group import MAXIMUM_DEADTIME, DeadCriteria
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.topology_values import AclLine, Address, Name, Port, Text, default_of
-from psn.config import LogTarget, PsnConfig, PsnPorts
+from psn.config import LogTarget, LogTransport, PsnConfig, PsnPorts, Silence
 from psn.session_cache import Preference
 
 
@@ -34,6 +34,7 @@ class PsnPortsEntry(Entry):
     accounting: tuple[Port, ...] = Field(default=default_of(PsnPorts, "accounting"), min_length=1)
     portal: Port = default_of(PsnPorts, "portal")
     posture: Port = default_of(PsnPorts, "posture")
+    internode: Port = default_of(PsnPorts, "internode")
 
 
 class PsnSettings(Settings):
@@ -47,6 +48,8 @@ class PsnSettings(Settings):
     coa_timeout: Duration = default_of(PsnConfig, "coa_timeout")
     coa_retransmits: int = Field(default=default_of(PsnConfig, "coa_retransmits"), ge=0, le=10)
     maximum_in_flight: int = Field(default=default_of(PsnConfig, "maximum_in_flight"), ge=1)
+    log_transport: LogTransport = default_of(PsnConfig, "log_transport")
+    silence: Silence = default_of(PsnConfig, "silence")
 
 
 class PsnNode(PsnSettings):
@@ -87,6 +90,10 @@ class MntSettings(Settings):
     accounting_creates_sessions: bool = default_of(MntConfig, "accounting_creates_sessions")
     session_limit: int = Field(default=default_of(MntConfig, "session_limit"), ge=1)
     live_log_limit: int = Field(default=default_of(MntConfig, "live_log_limit"), ge=1)
+    record_lifetime: Duration = default_of(MntConfig, "record_lifetime")
+    api_port: Port = default_of(MntConfig, "api_port")
+    api_user: Text = default_of(MntConfig, "api_user")
+    api_password: Text = Field(default=default_of(MntConfig, "api_password"), repr=False)
 
 
 class MntNode(MntSettings):

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from posturelab import topology, topology_endpoint, topology_nodes, topology_policy, topology_posture
+from posturelab import topology, topology_broker, topology_endpoint, topology_nodes, topology_policy, topology_posture
 from posturelab.duration import render_duration
 
 PAGE = Path(__file__).parents[2] / "docs" / "topology.md"
@@ -21,6 +21,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "radius": topology.RadiusEntry,
     "radius.clients.<name>": topology.ClientEntry,
     "control": topology.ControlEntry,
+    "broker": topology_broker.BrokerEntry,
     "users.<name>": topology_policy.UserEntry,
     "policy": topology_policy.PolicyEntry,
     "policy.profiles.<name>": topology_policy.ProfileEntry,

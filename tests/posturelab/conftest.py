@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from posturelab.document import Document
 from posturelab.lab import Lab
 from posturelab.topology import Topology
 from posturelab.topology_file import open_topology, read_topology, relocate
+from tests.posturelab.commands import running, wait_for_line
 
 BLOCK = 64 + os.getpid() % 190
 """127.BLOCK belongs to this process, so that tests run beside each other and beside a lab."""
@@ -25,9 +26,9 @@ ANY_PORTS: dict[str, Any] = {
     "http_port": 0,
     "control": {"address": f"127.{BLOCK}.0.1", "port": 0},
     "nodes": {
-        "mnt1": {"syslog_port": 0},
+        "mnt1": {"syslog_port": 0, "api_port": 0},
         **{
-            name: {"ports": {"authentication": [0, 0], "accounting": [0, 0], "portal": 0, "posture": 0}}
+            name: {"ports": {"authentication": [0, 0], "accounting": [0, 0], "portal": 0, "posture": 0, "internode": 0}}
             for name in ("psn1", "psn2")
         },
         "switch1": {
@@ -82,3 +83,16 @@ async def lab(campus: Topology, tmp_path: Path) -> AsyncIterator[Lab]:
     async with Lab(campus, seed=1, state_dir=tmp_path / "state") as running:
         yield running
     assert not failures
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    return tmp_path / "ready.json"
+
+
+@pytest.fixture
+def up(campus_file: Path, ready: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A lab in a process of its own, told by its ready file."""
+    with running("up", campus_file, "--ready-file", ready, "--state-dir", tmp_path / "state") as process:
+        wait_for_line(process, "lab ready")
+        yield json.loads(ready.read_text()) | {"process": process}

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent_emulator.config import EndpointConfig
+from ldd.era import Era
 from mnt.config import MntConfig
 from nad_emulator.config import SwitchConfig
 from posturelab.assembly import (
@@ -107,11 +108,34 @@ def test_a_switch_asks_all_policy_service_nodes_unless_told(authority: Authority
     assert [(server.name, server.secret) for server in one.servers] == [("psn2", Secret("mine"))]
 
 
-def test_an_endpoint_has_its_software_and_a_monitoring_node_its_timers() -> None:
+def test_a_node_knows_its_peers_and_where_monitoring_nodes_are_asked(authority: Authority, tmp_path: Path) -> None:
+    topology = change(
+        "over:\n  nodes:\n    psn2: {ports: {internode: 9444, portal: 8444}}\n    mnt1: {api_user: lab}\n"
+    )
+    config = build_psn_config(topology, "psn1", authority, state_dir=tmp_path)
+    (peer,) = config.peers
+    assert (peer.name, peer.fqdn, peer.address) == ("psn2", "psn2.lab.test", "127.0.1.2")
+    assert (peer.port, peer.portal_port) == (9444, 8444)
+    (api,) = config.mnt_apis
+    assert (api.name, api.host, api.port, api.user, api.password) == ("mnt1", "127.0.2.1", 9443, "lab", "lab-admin")
+    assert config.internode_tls is not None
+    assert config.state_dir == tmp_path
+    mnt = build_mnt_config(topology, "mnt1", authority, state_dir=tmp_path)
+    assert (mnt.api_user, mnt.state_dir, mnt.tls is not None) == ("lab", tmp_path, True)
+
+
+@pytest.mark.parametrize("era", Era)
+def test_every_node_behaves_like_one_era(authority: Authority, era: Era) -> None:
+    topology = change(f"over:\n  ldd: {era}\n")
+    assert build_psn_config(topology, "psn1", authority).era is era
+    assert build_mnt_config(topology, "mnt1", authority).era is era
+
+
+def test_an_endpoint_has_its_software_and_a_monitoring_node_its_timers(authority: Authority) -> None:
     endpoint = build_endpoint_config(load_topology(), "laptop1")
     assert (endpoint.user, endpoint.mac) == ("alice", "02:00:00:00:10:01")
     assert [product.name for product in endpoint.inventory.products] == ["Lab Defender", "Lab Firewall", "Lab Vault"]
     topology = change("over:\n  nodes:\n    mnt1: {retention: {after_stop: 1m}, session_limit: 3}\n")
-    assert build_mnt_config(topology, "mnt1").retention.after_stop.total_seconds() == 60
-    assert build_mnt_config(topology, "mnt1").session_limit == 3
+    assert build_mnt_config(topology, "mnt1", authority).retention.after_stop.total_seconds() == 60
+    assert build_mnt_config(topology, "mnt1", authority).session_limit == 3
     assert build_website_config(topology, "web1").http_port == 8080

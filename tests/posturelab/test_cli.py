@@ -10,11 +10,7 @@ import re
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,66 +22,11 @@ from nac.binding import bind_tcp, bind_udp
 from posturelab.cli import app
 from posturelab.lab_file import load_lab_file
 from posturelab.one_node import run_node
+from posturelab.start_options import StartOptions
 from posturelab.up import run_up
+from tests.posturelab.commands import call, get, refuse, running, stop, wait_for_line, write
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-PATIENCE = 30.0
-"""Seconds until a test gives a process up."""
-
-
-def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "posturelab", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | environment, check=False
-    )
-
-
-def refuse(*arguments: str | Path, **environment: str) -> str:
-    """Call a command that must end with status 2 and one line on stderr."""
-    done = call(*arguments, **environment)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    return done.stderr.rstrip("\n")
-
-
-@contextmanager
-def running(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "posturelab", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def ready(tmp_path: Path) -> Path:
-    return tmp_path / "ready.json"
-
-
-@pytest.fixture
-def up(campus_file: Path, ready: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """A lab in a process of its own, told by its ready file."""
-    with running("up", campus_file, "--ready-file", ready, "--state-dir", tmp_path / "state") as process:
-        wait_for_line(process, "lab ready")
-        yield json.loads(ready.read_text()) | {"process": process}
-
-
-def wait_for_line(process: subprocess.Popen[str], wanted: str) -> list[str]:
-    """Read lines until one is wanted; returns them all."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line.rstrip("\n"))
-        if wanted in line:
-            return lines
-    raise AssertionError(process.stderr.read() if process.stderr else lines)
-
-
-def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
-    process.send_signal(number)
-    return process.communicate(timeout=PATIENCE)
 
 
 def test_a_lab_tells_people_what_it_has_and_what_to_try(campus_file: Path, tmp_path: Path) -> None:
@@ -96,6 +37,7 @@ def test_a_lab_tells_people_what_it_has_and_what_to_try(campus_file: Path, tmp_p
     assert lines[0] == "lab ready"
     for word in ("psn1", "mnt1", "switch1", "laptop1", "web1", "authentication", "syslog", "coa", "testing123"):
         assert word in text
+    assert "bus between the nodes: embedded, up" in lines
     commands = lines[lines.index("Try, in another terminal:") + 1 : -1]
     assert re.match(r"  (\S+ -m )?\S*posturelab endpoint laptop1 plug --control http://127", commands[0])
     assert " sessions " in commands[1]
@@ -121,66 +63,61 @@ def test_the_ready_file_says_where_everything_is_and_goes_with_the_lab(up: dict[
     assert not ready.exists()
 
 
-def test_a_running_lab_does_as_it_is_told(up: dict[str, Any]) -> None:
-    control = up["control"]
-    assert call("endpoint", "laptop1", "plug", "--control", control).stdout == "laptop1: Searching for policy server\n"
-    assert "the lab's clock is at " in call("clock", "advance", "8h", "--control", control).stdout
-    laptop1, laptop2 = json.loads(call("sessions", "--json", "--control", control).stdout)
-    assert (laptop1["agent"], laptop1["psn"], laptop1["mnt"], laptop1["access"]) == (
-        "Compliant",
-        "Compliant",
-        "Started",
-        "open",
-    )
-    assert laptop2["agent"] == "Not connected"
-    table = call("sessions", POSTURELAB_CONTROL=control).stdout
-    assert "laptop1 (alice)  Compliant" in table
-    journal = call("journal", "--node", "laptop1", "--event", "posture-scan", POSTURELAB_CONTROL=control).stdout
-    assert journal.endswith("laptop1    posture-scan             all 3 requirements are met\n")
-    assert call("endpoint", "laptop1", "unplug", "--control", control).stdout == "laptop1: Not connected\n"
-    assert refuse("endpoint", "laptop9", "plug", "--control", control) == (
-        "posturelab: no endpoint is called 'laptop9'; there are: laptop1, laptop2"
-    )
-    assert refuse("clock", "advance", "8 hours", "--control", control) == (
-        "posturelab: '8 hours' is not a duration; write for example 500ms, 30s, 5m, 1h30m or 5d"
-    )
+def test_a_broker_is_named_without_its_password_and_degraded_while_it_is_away(
+    campus_file: Path, tmp_path: Path, block: int
+) -> None:
+    broker = f"amqp://lab:hush@127.{block}.9.9:9"
+    state = ["--state-dir", tmp_path / "state"]
+    shown = f"amqp://127.{block}.9.9:9"
+    with running("up", campus_file, "--broker", broker, *state) as process:
+        text = "\n".join(wait_for_line(process, "Ctrl-C ends the lab."))
+        out, err = stop(process, signal.SIGINT)
+    assert (out.splitlines()[-1], err, process.returncode) == ("lab stopped", "", 0)
+    assert f"\nbus between the nodes: rabbitmq {shown}, degraded (mnt1, psn1, psn2): " in text
+    with running("node", "psn1", "--topology", campus_file, "--broker", broker, *state) as process:
+        line = wait_for_line(process, "ready")[-1]
+        out, err = stop(process, signal.SIGINT)
+    assert (out.splitlines()[-1], err, process.returncode) == ("psn1 stopped", "", 0)
+    assert f"; broker {shown}: degraded, " in line
+    assert "hush" not in text + line + out
+
+
+def test_a_broker_that_cannot_be_meant_is_named(campus_file: Path, tmp_path: Path) -> None:
+    sentence = "posturelab: --broker: a URL is not of the form amqp://user:password@host:port/vhost"
+    assert refuse("up", campus_file, "--broker", "http://127.0.0.1") == sentence
+    assert refuse("node", "psn1", "--topology", campus_file, POSTURELAB_BROKER="127.0.0.1") == sentence
+    over = f"{{broker: {{ca: absent.pem}}, {campus_file.read_text().lstrip()[1:]}"
+    path = write(tmp_path, over)
+    refused = refuse("up", path, "--broker", "amqps://127.0.0.1")
+    assert refused.startswith(f"posturelab: {path}:1: broker: {tmp_path}/absent.pem is no certificate of an authority")
+    sentence = "posturelab: a message broker keeps real time: use --broker together with --live"
+    assert refuse("run", SCENARIOS, "--broker", "amqp://127.0.0.1") == sentence
+
+
+def test_a_lab_forgets_what_its_nodes_have_kept_only_when_it_is_told(
+    campus_file: Path, tmp_path: Path, ready: Path
+) -> None:
+    arguments = ["up", campus_file, "--state-dir", tmp_path / "state", "--ready-file", ready]
+    shown = []
+    for options in ([], [], ["--fresh"]):
+        with running(*arguments, *options) as process:
+            wait_for_line(process, "lab ready")
+            control = json.loads(ready.read_text())["control"]
+            shown.append(len(get(f"{control}/snapshot")["mnts"]["mnt1"]["sessions"]))
+            call("endpoint", "laptop1", "plug", "--control", control)
+            call("clock", "advance", "1m", "--control", control)
+            stop(process, signal.SIGTERM)
+    assert shown == [0, 1, 0]
+
+
+def test_a_database_in_use_is_one_sentence(up: dict[str, Any], campus_file: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    sentence = f"{state}/campus/psn1.sqlite is in use by another process or node"
+    node = ["node", "psn1", "--topology", campus_file, "--state-dir", state]
+    assert refuse(*node) == f"posturelab: the node cannot start: {sentence}"
+    held = f"posturelab: the lab cannot start: {state}/campus/"
+    assert refuse("up", campus_file, "--fresh", "--state-dir", state).startswith(held)
     stop(up["process"], signal.SIGTERM)
-
-
-def test_the_journal_is_followed(up: dict[str, Any]) -> None:
-    with running("journal", "--follow", "--control", up["control"]) as follower:
-        call("endpoint", "laptop2", "plug", "--control", up["control"])
-        assert "laptop2    endpoint-plugged" in wait_for_line(follower, "endpoint-plugged")[-1]
-        follower.send_signal(signal.SIGINT)
-        assert follower.wait(PATIENCE) == 130
-    stop(up["process"], signal.SIGTERM)
-
-
-@pytest.mark.parametrize("name", ["psn1", "mnt1", "switch1", "web1"])
-def test_one_node_runs_in_a_process_of_its_own(campus_file: Path, tmp_path: Path, ready: Path, name: str) -> None:
-    arguments = ["node", name, "--topology", str(campus_file), "--state-dir", str(tmp_path), "--ready-file", str(ready)]
-    with running(*arguments) as process:
-        assert wait_for_line(process, "ready")[-1].startswith(f"{name} ready: ")
-        assert json.loads(ready.read_text())["nodes"][name]["ports"]
-        out, err = stop(process, signal.SIGTERM)
-    assert (out, err, process.returncode) == (f"{name} stopped\n", "", 0)
-    assert not ready.exists()
-
-
-@pytest.mark.parametrize("quiet", [True, False])
-def test_one_node_tells_its_journal_unless_it_is_quiet(campus_file: Path, tmp_path: Path, *, quiet: bool) -> None:
-    arguments = ["node", "psn1", "--topology", str(campus_file), "--state-dir", str(tmp_path)]
-    ready = tmp_path / "ready.json"
-    with running(*arguments, "--ready-file", ready, *["--quiet"] * quiet) as process:
-        wait_for_line(process, "ready")
-        psn = json.loads(ready.read_text())["nodes"]["psn1"]
-        with bind_udp(f"127.{psn['address'].split('.')[1]}.9.9", 0) as sock:
-            sock.sendto(b"nonsense", (psn["address"], psn["ports"]["authentication"]))
-        if not quiet:
-            assert re.search(r"^\S+  psn1 +radius-drop ", wait_for_line(process, "radius-drop")[-1])
-        time.sleep(0.1 * quiet)
-        out, err = stop(process, signal.SIGTERM)
-    assert (out, err, process.returncode) == ("psn1 stopped\n", "", 0)
 
 
 @pytest.mark.parametrize("command", ["up", "node"])
@@ -195,11 +132,12 @@ def test_a_mistake_ends_the_lab_with_a_sentence_and_a_traceback(
 
     monkeypatch.setattr(MonitoringNode, "start", start_and_stumble)
     lab_file = load_lab_file(str(campus_file))
+    options = StartOptions(state_dir=tmp_path)
     if command == "up":
-        assert not run_up(lab_file, state_dir=tmp_path, ready_file=None, quiet=False)
+        assert not run_up(lab_file, options=options)
     else:
         collector = gc.get_threshold()
-        assert not run_node(lab_file, "mnt1", state_dir=tmp_path, ready_file=None, quiet=False)
+        assert not run_node(lab_file, "mnt1", options=options)
         gc.set_threshold(*collector)
         gc.unfreeze()
     out, err = capsys.readouterr()
@@ -258,12 +196,6 @@ def test_a_live_scenario_is_told_in_real_time(campus_file: Path, tmp_path: Path)
     done = call("run", "--live", story)
     assert (done.returncode, "live time" in done.stdout) == (0, True)
     assert time.monotonic() - began > 0.1
-
-
-def write(folder: Path, text: str, name: str = "lab.yaml") -> Path:
-    path = folder / name
-    path.write_text(text)
-    return path
 
 
 def test_an_unknown_topology_key_is_named(tmp_path: Path) -> None:
@@ -335,17 +267,7 @@ def test_files_that_cannot_be_written_are_named(campus_file: Path, tmp_path: Pat
     assert refuse("run", story, "--json", absent.with_name("out.json")).endswith("No such file or directory")
 
 
-def test_a_lab_that_does_not_run_cannot_be_told_anything(block: int) -> None:
-    control = f"http://127.{block}.9.9:9"
-    for arguments in (["sessions"], ["endpoint", "laptop1", "plug"], ["clock", "advance", "8h"], ["journal"]):
-        sentence = refuse(*arguments, "--control", control)
-        assert sentence.startswith(f"posturelab: no lab answers at {control} (")
-        assert sentence.endswith("); start one with: posturelab up")
-    assert refuse("sessions", "--control", "nonsense") == "posturelab: 'nonsense' is not the URL of a lab"
-
-
 def test_what_is_for_later_or_elsewhere_says_so(campus_file: Path) -> None:
-    assert "--broker is for a later release" in refuse("up", "--broker", "amqp://127.0.0.1")
     assert "runs in the process of a whole lab: posturelab up" in refuse("node", "laptop1", "--topology", campus_file)
     assert refuse("node", "psn9", "--topology", campus_file).endswith("no node is called 'psn9' (did you mean 'psn2'?)")
 

@@ -13,9 +13,14 @@ import pytest
 import pytest_asyncio
 
 from nac.binding import AddressInUseError
-from posturelab.control import ControlServer
+from posturelab.control import LabControl
+from posturelab.control_server import ControlServer
 from posturelab.lab import Lab
 from posturelab.topology import Topology
+
+
+def serve(lab: Lab) -> ControlServer:
+    return ControlServer(lab.topology.control, routes=LabControl(lab).list_routes(), observe=lab.journal.writer("lab"))
 
 
 class Api:
@@ -36,7 +41,7 @@ class Api:
 
 @pytest_asyncio.fixture
 async def api(lab: Lab) -> AsyncIterator[Api]:
-    server = ControlServer(lab)
+    server = serve(lab)
     await server.start()
     async with aiohttp.ClientSession() as session:
         yield Api(server.url, session)
@@ -45,10 +50,26 @@ async def api(lab: Lab) -> AsyncIterator[Api]:
 
 
 async def test_it_is_ready_once_everything_is_up(api: Api) -> None:
+    up = {"state": "up", "reason": "", "last_loss": ""}
     assert await api.get("/ready") == (
         200,
-        {"ready": True, "topology": "campus", "seed": 1, "now": "2026-01-05T08:00:00+00:00"},
+        {
+            "ready": True,
+            "topology": "campus",
+            "seed": 1,
+            "now": "2026-01-05T08:00:00+00:00",
+            "bus": "embedded",
+            "links": {"mnt1": up, "psn1": up, "psn2": up},
+        },
     )
+
+
+async def test_it_tells_which_link_is_degraded_and_why(api: Api, lab: Lab) -> None:
+    assert lab.broker is not None
+    lab.broker.cut("psn2", reason="somebody has cut it")
+    _, told = await api.get("/ready")
+    assert (told["ready"], told["links"]["psn1"]["state"]) == (True, "up")
+    assert told["links"]["psn2"] == {"state": "degraded", "reason": "somebody has cut it", "last_loss": ""}
 
 
 async def test_it_lists_nodes_with_their_ports_and_the_certificate(api: Api, lab: Lab) -> None:
@@ -91,16 +112,17 @@ async def test_the_journal_is_read_in_parts(api: Api) -> None:
     await asyncio.sleep(10)
     _, first = await api.get("/journal?since=0")
     assert [record["number"] for record in first["records"]] == list(range(first["next"]))
-    assert first["records"][0]["event"] == "endpoint-plugged"
+    events = [record["event"] for record in first["records"]]
+    assert events.index("log-transport") < events.index("endpoint-plugged") < events.index("access-accept")
     assert (await api.get(f"/journal?since={first['next']}"))[1] == {"records": [], "next": first["next"]}
     _, scans = await api.get("/journal?node=laptop1&event=posture-scan")
     assert [record["reason"] for record in scans["records"]] == ["all 3 requirements are met"]
 
 
 async def test_a_long_journal_comes_in_several_answers(api: Api, lab: Lab) -> None:
+    following, reasons = lab.journal.written, []
     for number in range(2500):
         lab.journal.write("lab", "tick", str(number))
-    following, reasons = 0, []
     for _ in range(3):
         _, told = await api.get(f"/journal?since={following}")
         following = told["next"]
@@ -122,6 +144,34 @@ async def test_a_snapshot_has_every_cache_and_directory(api: Api) -> None:
     assert [port["summary"] for port in told["switches"]["switch1"]] == ["open", "closed"]
     assert told["endpoints"]["laptop1"]["latest_scan_at"] == "2026-01-05T08:00:03+00:00"
     assert told["facts"][0]["access"] == "open"
+
+
+async def test_the_session_directory_is_shown_as_every_node_holds_it(api: Api, lab: Lab) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    _, told = await api.get("/directory")
+    (session,) = told["sessions"]
+    assert (told["ldd"], session["mac"], session["differing"]) == ("posture-sharing", "02:00:00:00:10:01", [])
+    assert list(session["nodes"]) == ["psn1", "psn2", "mnt1"]
+    assert {(view["owner"], view["posture"]) for view in session["nodes"].values()} == {("psn1", "Compliant")}
+
+
+@pytest.mark.parametrize("endpoint", ["laptop1", "0200.0000.1001"])
+@pytest.mark.parametrize("psn", ["", "psn2"])
+async def test_a_coa_is_sent_by_the_owner_whoever_is_asked(api: Api, lab: Lab, endpoint: str, psn: str) -> None:
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    asked = {"endpoint": endpoint, "command": "bounce"} | ({"psn": psn} if psn else {})
+    status, told = await api.post("/coa", json=asked)
+    assert (status, told["acknowledged"], told["code"], told["psn"]) == (200, True, 11223, psn or "psn1")
+    assert told["node"] == "psn1"
+    assert {record.node for record in lab.journal if record.event == "coa-sent"} == {"psn1"}
+
+
+async def test_a_node_that_does_not_run_sends_no_coa(api: Api, lab: Lab) -> None:
+    await lab.stop_node("psn2")
+    asked = {"endpoint": "laptop1", "psn": "psn2"}
+    assert await api.post("/coa", json=asked) == (409, {"error": "psn2 does not run"})
 
 
 async def test_a_session_of_mnt_is_found_by_what_is_known_of_it(api: Api, lab: Lab) -> None:
@@ -180,23 +230,50 @@ async def test_a_reset_begins_anew(api: Api) -> None:
     assert (await api.post("/reset"))[0] == 200
     _, told = await api.get("/snapshot")
     assert told["psns"] == {"psn1": [], "psn2": []}
-    assert told["mnts"]["mnt1"] == {"sessions": [], "live_log": [], "accounting": []}
+    assert told["mnts"]["mnt1"] == {"sessions": [], "live_log": [], "accounting": [], "alarms": []}
     assert (await api.post("/endpoints/laptop1/plug"))[0] == 200
 
 
+COA = (
+    'the body must be like {"endpoint": "02:00:00:00:10:01", "command": "reauthenticate", "psn": "psn1", '
+    '"direct": false}'
+)
 REFUSALS = [
     ("/endpoints/laptop9/plug", None, 404, "no endpoint is called 'laptop9'; there are: laptop1, laptop2"),
     ("/endpoints/laptop1/kick", None, 404, "POST /endpoints/laptop1/kick: Not Found"),
     ("/ready", None, 405, "POST /ready: Method Not Allowed"),
     ("/clock/advance", "8h", 400, "the body must be JSON"),
-    ("/clock/advance", '{"for": "8h"}', 400, 'the body must be like {"by": "..."}'),
+    ("/clock/advance", '{"for": "8h"}', 400, 'the body must be like {"by": "8h"}'),
+    ("/clock/advance", '{"by": 8}', 400, 'the body must be like {"by": "8h"}'),
     ("/clock/advance", "[" * 20_000, 400, "the body must be JSON"),
-    ("/clock/advance", "[]", 400, 'the body must be like {"by": "..."}'),
+    ("/clock/advance", "[]", 400, 'the body must be like {"by": "8h"}'),
     (
         "/clock/advance",
         '{"by": "8 hours"}',
         400,
         "'8 hours' is not a duration; write for example 500ms, 30s, 5m, 1h30m or 5d",
+    ),
+    ("/coa", "{}", 400, COA),
+    ("/coa", '{"endpoint": "laptop1", "direct": 1}', 400, COA),
+    (
+        "/coa",
+        '{"endpoint": "laptop1", "command": "kick"}',
+        400,
+        "'kick' is not one of reauthenticate, rerun, bounce, disable, disconnect",
+    ),
+    (
+        "/coa",
+        '{"endpoint": "laptop9"}',
+        400,
+        "'laptop9' is neither a MAC address nor an endpoint of this lab: laptop1, laptop2",
+    ),
+    ("/coa", '{"endpoint": "laptop1"}', 409, "no node is known to own a session of laptop1"),
+    ("/coa", '{"endpoint": "02-00-00-00-99-99"}', 409, "no node is known to own a session of 02-00-00-00-99-99"),
+    (
+        "/coa",
+        '{"endpoint": "laptop1", "psn": "psn9"}',
+        404,
+        "no policy service node is called 'psn9'; there are: psn1, psn2",
     ),
     ("/clock/advance", '{"by": "0s"}', 400, "the clock only goes forward"),
     ("/clock/advance", '{"by": "401d"}', 400, "the clock leaps 400 days at most"),
@@ -224,7 +301,7 @@ async def test_a_web_page_cannot_reach_it(api: Api) -> None:
 async def test_a_lab_with_a_token_asks_for_it(campus: Topology, tmp_path: Path) -> None:
     control = campus.control.model_copy(update={"token": "lab-token"})
     async with Lab(campus.model_copy(update={"control": control}), seed=1, state_dir=tmp_path) as lab:
-        server = ControlServer(lab)
+        server = serve(lab)
         await server.start()
         async with aiohttp.ClientSession() as session:
             api = Api(server.url, session)
@@ -240,4 +317,4 @@ async def test_a_port_in_use_is_refused(api: Api, lab: Lab) -> None:
     control = lab.topology.control.model_copy(update={"port": port})
     lab.topology = lab.topology.model_copy(update={"control": control})
     with pytest.raises(AddressInUseError):
-        await ControlServer(lab).start()
+        await serve(lab).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -29,8 +30,10 @@ async def test_nodes_are_born_in_a_fixed_order_with_the_ports_they_were_promised
             "accounting-legacy": psn.ports.accounting[1],
             "portal": psn.ports.portal,
             "posture": psn.ports.posture,
+            "internode": psn.ports.internode,
         }
-    assert lab.mnts["mnt1"].ports == {"syslog": lab.topology.select(MntNode)["mnt1"].syslog_port}
+    mnt = lab.topology.select(MntNode)["mnt1"]
+    assert lab.mnts["mnt1"].ports == {"syslog": mnt.syslog_port, "api": mnt.api_port}
     assert all(port for node in lab.nodes.values() for port in node.ports.values())
 
 
@@ -83,7 +86,11 @@ def test_the_seed_decides_what_happens_in_which_order(campus: Topology, tmp_path
     from posturelab.clock import LabLoop
 
     async def tell(seed: int) -> list[tuple[str, str, str]]:
-        async with Lab(campus, seed=seed, state_dir=tmp_path) as lab:
+        with TemporaryDirectory(dir=tmp_path) as folder:
+            return await tell_in(Path(folder), seed)
+
+    async def tell_in(folder: Path, seed: int) -> list[tuple[str, str, str]]:
+        async with Lab(campus, seed=seed, state_dir=folder) as lab:
             await asyncio.gather(*(plug_and_settle(lab, name) for name in lab.endpoints))
             return [_strip(record) for record in lab.journal]
 

@@ -11,9 +11,10 @@ from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode
 def list_ports(topology: Topology) -> list[int]:
     ports = [topology.http_port]
     for psn in topology.select(PsnNode).values():
-        ports += [*psn.ports.authentication, *psn.ports.accounting, psn.ports.portal, psn.ports.posture]
+        ports += [*psn.ports.authentication, *psn.ports.accounting]
+        ports += [psn.ports.portal, psn.ports.posture, psn.ports.internode]
     for mnt in topology.select(MntNode).values():
-        ports.append(mnt.syslog_port)
+        ports += [mnt.syslog_port, mnt.api_port]
     for switch in topology.select(SwitchNode).values():
         ports += [switch.coa_port, switch.coa_rfc_port]
         ports += [port.proxy_port for port in switch.access_ports.values()]

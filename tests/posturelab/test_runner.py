@@ -192,10 +192,53 @@ def test_a_disconnect_begins_a_new_session(tell: Teller) -> None:
 
 
 def test_what_cannot_be_done_fails_the_story(tell: Teller) -> None:
-    outcome = tell("- note: nobody there\n  do: {coa: {endpoint: laptop1, psn: psn2}}\n")
+    outcome = tell(
+        "- note: nobody there\n  do: {coa: {endpoint: laptop1}}\n"
+        "- note: nobody at home\n  do: [{stop: psn2}, {coa: {endpoint: laptop1, psn: psn2}}]\n"
+        "- note: no session\n  do: {reauthenticate: laptop1}\n"
+        "- note: no session\n  do: {new_session_id: {endpoint: laptop1}}\n"
+        "- note: no session\n  do: {misdirect: {endpoint: laptop1, send: interim, to: psn2}}\n"
+    )
+    no_session = "GigabitEthernet1/0/1 has no session"
     assert list_failures(outcome) == [
-        "action coa laptop1: done / psn2 holds no session of laptop1 to send a CoA for",
+        "action coa laptop1: done / no node is known to own a session of laptop1",
+        "action coa laptop1: done / psn2 does not run",
+        f"action reauthenticate laptop1: done / {no_session}",
+        f"action new_session_id laptop1: done / {no_session}",
+        f"action misdirect laptop1: done / {no_session} whose accounting has begun",
     ]
+
+
+def test_a_coa_of_another_node_goes_through_the_owner_unless_it_is_direct(tell: Teller) -> None:
+    asked = "- note: coa\n  do: {{coa: {{endpoint: laptop1, psn: psn2{}}}}}\n  seen: [{{event: {}, node: {}}}]\n"
+    proxied = asked.format("", "coa-acknowledged", "psn1")
+    direct = asked.format(", direct: true", "coa-failed", "psn2")
+    assert list_failures(tell(COA + proxied + direct)) == []
+
+
+def test_what_a_switch_does_wrong_can_be_asked_of_it(tell: Teller) -> None:
+    outcome = tell(
+        COA + "- note: a timer\n  do: {reauthenticate: laptop1}\n"
+        "  seen: [{event: access-accept, node: psn1, facts: {known_session: true}}]\n"
+        "- note: astray\n  do: {misdirect: {endpoint: laptop1, send: interim, to: psn2}}\n"
+        "  expect:\n    laptop1: {owner: psn1, psn: Compliant, others: {psn2: no status}}\n"
+        "- note: a new id\n  do: {new_session_id: {endpoint: laptop1, stop: false}}\n"
+        "  expect:\n    laptop1: {owner: psn1, psn: Unknown}\n  not_seen: [{event: accounting-stop}]\n"
+    )
+    assert list_failures(outcome) == []
+
+
+def test_a_link_that_is_cut_keeps_its_node_from_knowing(tell: Teller) -> None:
+    outcome = tell(
+        "- note: cut\n  do: {link: {cut: psn2}}\n"
+        + COA
+        + "- note: known to all but one\n  expect:\n    laptop1:\n      directory:\n"
+        "        mnt1: {owner: psn1, posture: Compliant}\n        psn2: {owner: '', posture: ''}\n"
+        "- note: restored\n  do: {link: {restore: psn2}}\n  expect:\n    laptop1:\n"
+        "      directory: {psn2: {owner: psn1, posture: Compliant}}\n"
+        "- note: not so\n  within: 0s\n  expect:\n    laptop1: {directory: {psn2: {owner: psn2}}}\n"
+    )
+    assert list_failures(outcome) == ["laptop1 owner in the directory of psn2: psn2 / psn1"]
 
 
 def test_a_node_that_runs_is_not_started_again(tell: Teller) -> None:

@@ -108,6 +108,23 @@ FAULTS = {
         "story.yaml:5: steps[0].do.coa.endpoint: no endpoint is called 'laptop9' (did you mean 'laptop2'?)\n"
         "story.yaml:5: steps[0].do.coa.psn: no policy service node is called 'psn9' (did you mean 'psn2'?)"
     ),
+    HEAD + "steps:\n- note: a\n  do: {link: {cut: switch1}}\n": (
+        "story.yaml:5: steps[0].do.link.cut: no node with a link is called 'switch1' (known here: mnt1, psn1, psn2)"
+    ),
+    HEAD + "steps:\n- note: a\n  do: {misdirect: {endpoint: laptop1, send: interim, to: psn3}}\n": (
+        "story.yaml:5: steps[0].do.misdirect.to: no policy service node is called 'psn3' (did you mean 'psn2'?)"
+    ),
+    HEAD + "steps:\n- note: a\n  do: {misdirect: {endpoint: laptop1, send: start, to: psn2}}\n": (
+        "story.yaml:5: steps[0].do.misdirect.send: 'start' is not 'interim' or 'stop'"
+    ),
+    HEAD + "steps:\n- note: a\n  expect:\n    laptop1: {directory: {psn3: {owner: psn2}}}\n": (
+        "story.yaml:6: steps[0].expect.laptop1.directory.psn3: "
+        "no node with a directory is called 'psn3' (did you mean 'psn2'?)"
+    ),
+    HEAD + "steps:\n- note: a\n  expect:\n    laptop1: {directory: {mnt1: {owner: mnt1}}}\n": (
+        "story.yaml:6: steps[0].expect.laptop1.directory.mnt1.owner: "
+        "no policy service node is called 'mnt1' (known here: psn1, psn2)"
+    ),
     HEAD + "topology: campsu\nsteps:\n- note: a\n": (
         "story.yaml:3: topology: campsu: no topology has this name (did you mean 'campus'?)"
     ),
@@ -131,10 +148,17 @@ def test_a_fault_names_file_line_and_key(tmp_path: Path, text: str, sentence: st
     assert refuse(tmp_path, text) == sentence
 
 
+@pytest.mark.parametrize("change", ["{}", "{cut: psn1, restore: psn1}"])
+def test_a_link_is_either_cut_or_restored(tmp_path: Path, change: str) -> None:
+    sentence = "story.yaml:5: steps[0].do.link: name one of cut, restore"
+    assert refuse(tmp_path, HEAD + f"steps:\n- note: a\n  do: {{link: {change}}}\n") == sentence
+
+
 @pytest.mark.parametrize("action", ["{}", "{plug: laptop1, unplug: laptop1}"])
 def test_an_action_does_one_thing(tmp_path: Path, action: str) -> None:
     assert refuse(tmp_path, HEAD + f"steps:\n- note: a\n  do: {action}\n") == (
-        "story.yaml:5: steps[0].do: name one of plug, unplug, rescan, stop, start, advance, coa, software"
+        "story.yaml:5: steps[0].do: name one of plug, unplug, rescan, stop, start, advance, coa, "
+        "reauthenticate, new_session_id, misdirect, link, software"
     )
 
 

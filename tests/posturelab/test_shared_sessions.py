@@ -53,14 +53,16 @@ async def test_a_stop_empties_every_replica_and_leaves_equal_tombstones(lab: Lab
     assert all(other == first for other in others)
 
 
-async def test_the_snapshot_lists_every_replica(lab: Lab) -> None:
+async def test_the_snapshot_lists_every_replica_and_only_compliant_is_shared(lab: Lab) -> None:
     await lab.get_endpoint("laptop2").plug()
     await asyncio.sleep(10)
-    told = describe_lab(lab)["rsd"]
-    assert list(told) == ["psn1", "psn2", "mnt1"]
-    for (record,) in told.values():
+    told = describe_lab(lab)
+    assert list(told["rsd"]) == ["psn1", "psn2", "mnt1"]
+    for (record,) in told["rsd"].values():
         assert (record["mac"], record["state"]) == ("02:00:00:00:10:02", "Started")
-        assert record["posture_status"] == "NonCompliant"
+        assert record["posture_status"] is None
+    assert told["replication"]["psn2"]["merged"] == told["replication"]["mnt1"]["merged"] > 0
+    assert told["replication"]["psn2"]["refused"] == 0
 
 
 async def test_a_reset_empties_every_replica(lab: Lab) -> None:

@@ -39,11 +39,11 @@ def tell(folder: Path, block: int, *, quiet: bool = False, encoding: str = "utf-
 
 def test_steps_reasons_expectations_and_the_verdict_are_printed(tmp_path: Path, block: int) -> None:
     lines = tell(tmp_path, block).splitlines()
-    assert lines[:3] == [
+    assert lines[:2] == [
         "Two facts  (story.yaml, seed 1, virtual time)",
         "  One that holds, and one that does not.",
-        "1d 01:00:00.000  Alice plugs in",
     ]
+    assert "1d 01:00:00.000  Alice plugs in" in lines
     assert "1d 01:00:00.000    laptop1   endpoint-plugged         the cable was plugged in" in lines
     assert lines[-4:-1] == [
         "1d 01:00:00.000  ok      laptop1: agent Searching for policy server, mnt no session",

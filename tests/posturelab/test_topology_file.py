@@ -65,7 +65,7 @@ def test_names_resolve_to_nodes_sites_and_declared_hosts() -> None:
 
 
 def test_shipped_topologies_are_listed_and_a_wrong_name_suggests_one() -> None:
-    assert list_shipped() == ["campus"]
+    assert list_shipped() == ["campus", "no-redirect"]
     with pytest.raises(InputError, match=r"^campsu: no topology has this name \(did you mean 'campus'\?\)$"):
         load_topology("campsu")
 
@@ -252,6 +252,16 @@ FAULTS = {
     "over:\n  control: {address: 192.0.2.1}\n": (
         "test.yaml:2: control.address: beyond loopback the control API needs a token"
     ),
+    "over:\n  ldd: no\n": "test.yaml:2: ldd: 'no' is not 'off', 'directory' or 'posture-sharing'",
+    "over:\n  broker: {urls: [127.0.0.1]}\n": (
+        "test.yaml:2: broker: a URL is not of the form amqp://user:password@host:port/vhost"
+    ),
+    "over:\n  broker: {urls: amqps://127.0.0.1, key: a.pem}\n": (
+        "test.yaml:2: broker: a certificate needs its key, and a key its certificate"
+    ),
+    "over:\n  nodes:\n    psn1: {ports: {internode: 8443}}\n": (
+        "test.yaml:3: nodes.psn1.ports: port 8443 stands here 2 times"
+    ),
     "over:\n  users: {carol: {password: ''}}\n": "test.yaml:2: users.carol.password: must not be empty",
 }
 
@@ -318,3 +328,11 @@ def test_any_content_is_a_topology_or_the_documented_error(key: str, value: obje
     over.content["over"] = {key: value}
     with suppress(InputError):
         read_topology(campus.merge(over, "over"))
+
+
+def test_in_the_lab_without_redirection_no_profile_redirects_and_every_agent_knows_whom_to_call() -> None:
+    topology = load_topology("no-redirect")
+    assert [profile.redirect for profile in topology.policy.profiles.values()] == [None, None]
+    servers = tuple(topology.fqdn(name) for name in topology.select(PsnNode))
+    assert len(servers) == 3
+    assert {endpoint.profile.call_home for endpoint in topology.select(EndpointNode).values()} == {servers}

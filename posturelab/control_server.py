@@ -1,0 +1,124 @@
+"""The shell of a control API: plain JSON over HTTP, for whoever may come in, with one sentence for what goes wrong.
+
+Knows nothing of what is asked. Errors are ``{"error": "one sentence"}``. Without a token it listens on loopback only. A
+request must name the lab by an address or as localhost and not come from another origin, so that no web page a user
+visits can reach it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from hmac import compare_digest
+from http import HTTPStatus
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any
+
+from aiohttp import web
+
+from nac.binding import bind_tcp
+from nac.http_log import build_http_log
+from posturelab.lab import ImpossibleActionError, UnknownNodeError
+from posturelab.topology import ControlEntry
+from psn.portal import MALFORMED_HTTP
+from radius.observer import Observer
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_STATUSES: dict[type[Exception], HTTPStatus] = {
+    UnknownNodeError: HTTPStatus.NOT_FOUND,
+    ImpossibleActionError: HTTPStatus.CONFLICT,
+    ValueError: HTTPStatus.BAD_REQUEST,
+    OSError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""What a handler may raise with a sentence for whoever asked."""
+
+
+class ControlServer:
+    """Listens for one control API. Port 0 means any; `url` tells the one chosen."""
+
+    def __init__(self, settings: ControlEntry, *, routes: Iterable[web.RouteDef], observe: Observer) -> None:
+        """Listen where the settings say, once started; what is no HTTP is told to `observe`."""
+        self._settings = settings
+        self._routes = routes
+        self._observe = observe
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Open the port; raises `nac.binding.AddressInUseError` or `OSError`."""
+        sock = bind_tcp(self._settings.address, self._settings.port)
+        application = web.Application(middlewares=[self._guard])
+        application.add_routes(self._routes)
+        logger = build_http_log(self._observe, event="control-refused", malformed=MALFORMED_HTTP)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, logger=logger)
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock).start()
+        self.url = "http://{}:{}".format(*sock.getsockname())
+
+    async def stop(self) -> None:
+        """Close the port; a second call does nothing."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Let in who may come in, and turn whatever goes wrong into one sentence."""
+        if not _names_an_address(request.host):
+            return refuse(HTTPStatus.FORBIDDEN, f"this API has an IP address or is localhost, not {request.host!r}")
+        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
+            return refuse(HTTPStatus.FORBIDDEN, "no web page of another origin may use this API")
+        if not self._knows_token(request.headers.get("Authorization", "")):
+            return refuse(HTTPStatus.UNAUTHORIZED, "this lab asks for its token: Authorization: Bearer <token>")
+        try:
+            return await handler(request)
+        except web.RequestPayloadError:
+            return refuse(HTTPStatus.BAD_REQUEST, "the body is not as its headers announce")
+        except web.HTTPException as error:
+            return refuse(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
+        except tuple(_STATUSES) as error:
+            return refuse(next(status for kind, status in _STATUSES.items() if isinstance(error, kind)), str(error))
+
+    def _knows_token(self, authorization: str) -> bool:
+        token = self._settings.token
+        return token is None or compare_digest(authorization.encode(), f"Bearer {token}".encode())
+
+
+def _names_an_address(host: str) -> bool:
+    name = host.rpartition(":")[0] or host
+    try:
+        return name == "localhost" or IPv4Address(name) is not None
+    except AddressValueError:
+        return False
+
+
+def refuse(status: HTTPStatus, sentence: str) -> web.Response:
+    """Build the answer to what is not done."""
+    return web.json_response({"error": sentence}, status=status)
+
+
+def read_number(request: web.Request, name: str) -> int:
+    """Read a number of a query, 0 where it is absent; raises `ValueError`."""
+    text = request.query.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise ValueError(f"{name} must be a number, not {text!r}")
+    return int(text)
+
+
+async def read_body(
+    request: web.Request, example: Mapping[str, Any], *, optional: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Read a JSON body with the members of an example, of the same types; raises `ValueError`, which shows it."""
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        raise ValueError("the body must be JSON") from None
+    if not (
+        isinstance(body, dict)
+        and body.keys() <= example.keys()
+        and all(name in body or name in optional for name in example)
+        and all(type(value) is type(example[name]) for name, value in body.items())
+    ):
+        raise ValueError(f"the body must be like {json.dumps(dict(example))}")
+    return body

@@ -1,0 +1,61 @@
+"""The links of a lab's nodes: over a broker in memory, or over RabbitMQ where one is named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from ldd.broker_settings import BrokerSettings, BrokerSettingsError, show_url
+from ldd.embedded import EmbeddedBroker, EmbeddedLink
+from ldd.link import Link
+from posturelab.input_error import Fault, InputError, Mark
+from posturelab.lab_file import LabFile
+from posturelab.node_maker import MakeLink
+from posturelab.state_folder import spool_path
+from posturelab.topology_broker import explain
+
+
+def choose_broker(lab_file: LabFile, urls: Sequence[str]) -> BrokerSettings | None:
+    """Choose the message broker: the one at these URLs, else the topology's; None where neither names one.
+
+    Raises `InputError` for a URL that is none of a broker and for files that are no certificates.
+    """
+    entry = lab_file.topology.broker
+    try:
+        settings = entry.build(urls or entry.list_urls(), lab_file.folder) if urls or entry.urls else None
+    except BrokerSettingsError as error:
+        raise InputError(Fault(Mark("--broker"), "", explain(error))) from None
+    if settings is None:
+        return None
+    try:
+        settings.build_tls_context()
+    except BrokerSettingsError as error:
+        raise InputError(lab_file.document.fault(("broker",), explain(error))) from None
+    return settings
+
+
+def render_broker(settings: BrokerSettings) -> str:
+    """Render where a broker is, without user and password."""
+    return ", ".join(map(show_url, settings.urls))
+
+
+def link_by_broker(settings: BrokerSettings, *, deployment: str, folder: Path) -> MakeLink:
+    """Build what links nodes over RabbitMQ; `deployment` keeps them apart from those of other labs."""
+
+    def link(node: str) -> Link:
+        from ldd.rabbit import RabbitLink  # the library behind it takes a while, and most labs need none
+
+        chance = random.SystemRandom()  # for nothing but pauses between attempts, which must not fall together
+        return RabbitLink(node, settings, deployment=deployment, random=chance, spool=spool_path(folder, node))
+
+    return link
+
+
+def link_by_memory(broker: EmbeddedBroker, *, folder: Path) -> MakeLink:
+    """Build what links nodes of this process over a broker in memory."""
+
+    def link(node: str) -> EmbeddedLink:
+        return broker.link(node, spool=spool_path(folder, node))
+
+    return link

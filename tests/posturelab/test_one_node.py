@@ -1,0 +1,64 @@
+"""One node in a process of its own: what it says of itself, and to whom."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from nac.binding import bind_udp
+from tests.posturelab.commands import get, refuse, running, stop, wait_for_line
+
+
+@pytest.mark.parametrize("name", ["psn1", "mnt1", "switch1", "web1"])
+def test_one_node_runs_in_a_process_of_its_own(campus_file: Path, tmp_path: Path, ready: Path, name: str) -> None:
+    arguments = ["node", name, "--topology", str(campus_file), "--state-dir", str(tmp_path), "--ready-file", str(ready)]
+    with running(*arguments) as process:
+        assert wait_for_line(process, "ready")[-1].startswith(f"{name} ready: ")
+        assert json.loads(ready.read_text())["nodes"][name]["ports"]
+        out, err = stop(process, signal.SIGTERM)
+    assert (out, err, process.returncode) == (f"{name} stopped\n", "", 0)
+    assert not ready.exists()
+
+
+def test_one_node_answers_for_itself(campus_file: Path, tmp_path: Path, ready: Path, block: int) -> None:
+    arguments = ["node", "psn1", "--topology", campus_file, "--state-dir", tmp_path, "--ready-file", ready]
+    with running(*arguments, "--control", f"127.{block}.0.1:0") as process:
+        line = wait_for_line(process, "ready")[-1]
+        url = json.loads(ready.read_text())["control"]
+        assert f"control {url}" in line
+        assert line.endswith("; it is alone and shares nothing with other nodes: no broker is named (--broker)")
+        told = get(f"{url}/ready")
+        assert (told["ready"], told["node"], told["kind"], told["link"]) == (True, "psn1", "psn", None)
+        assert get(f"{url}/snapshot")["sessions"] == []
+        assert refuse("endpoint", "laptop1", "plug", "--control", url).endswith("Not Found")
+        sentence = "posturelab: 'laptop1' is not a MAC address"
+        assert refuse("coa", "bounce", "laptop1", "--control", url) == sentence
+        stop(process, signal.SIGTERM)
+
+
+def test_a_control_address_that_is_none_or_unprotected_is_named(campus_file: Path) -> None:
+    node = ["node", "psn1", "--topology", campus_file]
+    assert refuse(*node, "--control", "8600") == "posturelab: --control: '8600' is not ADDRESS:PORT"
+    sentence = "control.token: beyond loopback the control API needs a token"
+    assert refuse(*node, "--control", "0.0.0.0:8600").endswith(sentence)
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_one_node_tells_its_journal_unless_it_is_quiet(campus_file: Path, tmp_path: Path, *, quiet: bool) -> None:
+    arguments = ["node", "psn1", "--topology", str(campus_file), "--state-dir", str(tmp_path)]
+    ready = tmp_path / "ready.json"
+    with running(*arguments, "--ready-file", ready, *["--quiet"] * quiet) as process:
+        wait_for_line(process, "ready")
+        psn = json.loads(ready.read_text())["nodes"]["psn1"]
+        with bind_udp(f"127.{psn['address'].split('.')[1]}.9.9", 0) as sock:
+            sock.sendto(b"nonsense", (psn["address"], psn["ports"]["authentication"]))
+        if not quiet:
+            assert re.search(r"^\S+  psn1 +radius-drop ", wait_for_line(process, "radius-drop")[-1])
+        time.sleep(0.1 * quiet)
+        out, err = stop(process, signal.SIGTERM)
+    assert (out, err, process.returncode) == ("psn1 stopped\n", "", 0)
