@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from freeradius import FreeRadius
+from generator import build_generator
 from sink import Sink
 
 HERE = Path(__file__).parent
@@ -42,16 +43,6 @@ class Contender:
     port: int
     pid: int
     rounds: list[dict[str, float]] = field(default_factory=list)
-
-
-def build_generator() -> Path:
-    """Compile the generator; raises `CalledProcessError` without a C compiler."""
-    program = HERE / "build" / "radload"
-    program.parent.mkdir(exist_ok=True)
-    source = HERE / "radload.c"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["gcc", "-O2", "-Wall", "-o", program, source], check=True)
-    return program
 
 
 def measure(
