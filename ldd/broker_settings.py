@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _PORTS = {"amqp": 5672, "amqps": 5671}
+_LAST_PORT = 65535
+_FORM = "a URL is not of the form amqp://user:password@host:port/vhost"
 
 
 class BrokerSettingsError(ValueError):
@@ -76,13 +78,22 @@ def show_url(url: str) -> str:
 def _check(url: str) -> None:
     try:
         parts = urlsplit(url)
-        known = parts.scheme in _PORTS and parts.hostname and parts.port != 0
+        is_known = parts.scheme in _PORTS and bool(parts.hostname)
     except ValueError:
-        known = False
-    if not known:
-        raise BrokerSettingsError("a URL is not of the form amqp://user:password@host:port/vhost")
+        is_known = False
+    if not is_known:
+        raise BrokerSettingsError(_FORM)
+    _check_port(parts.netloc)
     if parts.query or parts.fragment:
         raise BrokerSettingsError(f"{show_url(url)}: nothing may follow the virtual host")
+
+
+def _check_port(netloc: str) -> None:
+    _, colon, port = netloc.rpartition("@")[2].rpartition("]")[2].partition(":")
+    if colon and not (port.isascii() and port.isdigit()):
+        raise BrokerSettingsError(_FORM)
+    if colon and (len(port) > 5 or not 0 < int(port) <= _LAST_PORT):
+        raise BrokerSettingsError(f"a URL has port {port}, and ports go from 1 to {_LAST_PORT}")
 
 
 def _name(error: OSError) -> str:

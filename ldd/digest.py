@@ -1,18 +1,33 @@
-"""What a replica holds, in a few octets: for each owner how many records, and their hashes combined.
+"""What a replica holds, in a few octets: how many records, and their hashes combined, share by share in 256 buckets.
 
-Two replicas whose digests are equal hold the same records, but for chance at 1 in 2**64. Knows records by what orders
-them alone, and neither link nor replica.
+A *share* is what belongs together, such as the records of one owner; into which *bucket* of it a record falls is the
+same at every node. Two replicas whose digests are equal hold the same records, but for chance at 1 in 2**64. Knows of
+records nothing but a text that tells them apart, and neither link nor replica.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from hashlib import blake2b
+from zlib import crc32
 
 from ldd.link import Json
 
-Share = tuple[int, int]
-"""Of one owner: how many records, and the exclusive or of their hashes."""
+BUCKETS = 256
+
+Fingerprint = tuple[int, int]
+"""Of one bucket: how many records, and the exclusive or of their hashes."""
+
+Shares = Mapping[str, Mapping[int, Fingerprint]]
+"""Fingerprints by share and bucket."""
+
+Parts = Mapping[str, Set[int]]
+"""Buckets by share."""
+
+EMPTY: Fingerprint = (0, 0)
+"""That of a bucket without records."""
+
+_MOST_RECORDS = 1 << 32
 
 
 class DigestError(ValueError):
@@ -30,53 +45,109 @@ class Digest:
 
     def __init__(self) -> None:
         """Begin as that of an empty replica."""
-        self._shares: dict[str, Share] = {}
+        self._shares: dict[str, dict[int, Fingerprint]] = {}
 
     @property
-    def shares(self) -> Mapping[str, Share]:
-        """The share of each owner that has records."""
+    def shares(self) -> Shares:
+        """The fingerprints of everything that has records."""
         return self._shares
 
-    def add(self, owner: str, session_id: str, authenticated_at: float, version: int) -> None:
-        """Count a record in."""
-        self._change(owner, 1, _hash(session_id, authenticated_at, version))
+    def add(self, share: str, bucket: int, text: str) -> None:
+        """Count in a record, which `text` tells from all others."""
+        self._change(share, bucket, text, 1)
 
-    def remove(self, owner: str, session_id: str, authenticated_at: float, version: int) -> None:
+    def remove(self, share: str, bucket: int, text: str) -> None:
         """Count out a record that was counted in."""
-        self._change(owner, -1, _hash(session_id, authenticated_at, version))
+        self._change(share, bucket, text, -1)
 
     def clear(self) -> None:
         """Become that of an empty replica."""
         self._shares.clear()
 
-    def list_differing(self, shares: Mapping[str, Share]) -> list[str]:
-        """List the owners of whose records another replica holds others than this one."""
-        owners = sorted(self._shares.keys() | shares.keys())
-        return [owner for owner in owners if self._shares.get(owner) != shares.get(owner)]
+    def find(self, share: str, bucket: int) -> Fingerprint:
+        """Find a fingerprint, be it that of an empty bucket."""
+        return self._shares.get(share, {}).get(bucket, EMPTY)
 
-    def _change(self, owner: str, by: int, value: int) -> None:
-        count, combined = self._shares.get(owner, (0, 0))
+    def select(self, parts: Parts) -> Shares:
+        """Select the fingerprints of some buckets, those of empty ones too."""
+        return select(self._shares, parts)
+
+    def find_differing(self, shares: Shares) -> Parts:
+        """Find where another replica holds other records."""
+        differing = {}
+        for share in self._shares.keys() | shares.keys():
+            ours, theirs = self._shares.get(share, {}), shares.get(share, {})
+            buckets = {bucket for bucket in ours.keys() | theirs.keys() if ours.get(bucket) != theirs.get(bucket)}
+            if buckets:
+                differing[share] = buckets
+        return differing
+
+    def _change(self, share: str, bucket: int, text: str, by: int) -> None:
+        buckets = self._shares.get(share)
+        if buckets is None:
+            buckets = self._shares[share] = {}
+        count, combined = buckets.get(bucket, EMPTY)
         if count + by:
-            self._shares[owner] = count + by, combined ^ value
-        else:
-            del self._shares[owner]
+            octets = blake2b(text.encode(), digest_size=8).digest()
+            buckets[bucket] = count + by, combined ^ int.from_bytes(octets, "big")
+            return
+        del buckets[bucket]
+        if not buckets:
+            del self._shares[share]
 
 
-def decode_shares(value: Json) -> dict[str, Share]:
-    """Decode the JSON value of a digest's shares; raises `DigestError` for any other."""
+def select(shares: Shares, parts: Parts) -> Shares:
+    """Select the fingerprints of some buckets, those of empty ones too."""
+    return {
+        share: {bucket: shares.get(share, {}).get(bucket, EMPTY) for bucket in sorted(parts[share])}
+        for share in sorted(parts)
+    }
+
+
+def find_bucket(key: str) -> int:
+    """Find the bucket of a record by its key."""
+    return crc32(key.encode("utf-8", "surrogatepass")) % BUCKETS
+
+
+def encode_shares(shares: Shares) -> Json:
+    """Encode fingerprints as a JSON value: of each share a list of bucket, count and hash."""
+    return {share: [[bucket, *found] for bucket, found in buckets.items()] for share, buckets in shares.items()}
+
+
+def decode_shares(value: Json) -> Shares:
+    """Decode the JSON value of fingerprints; raises `DigestError` for any other."""
+    return {share: dict(map(_decode_fingerprint, buckets)) for share, buckets in _walk(value)}
+
+
+def encode_parts(parts: Parts) -> Json:
+    """Encode buckets by share as a JSON value."""
+    return {share: sorted(parts[share]) for share in sorted(parts)}
+
+
+def decode_parts(value: Json) -> Parts:
+    """Decode the JSON value of buckets by share; raises `DigestError` for any other."""
+    return {share: {_decode_number(bucket, BUCKETS) for bucket in buckets} for share, buckets in _walk(value)}
+
+
+def _walk(value: Json) -> Iterator[tuple[str, list[Json]]]:
     if not isinstance(value, dict):
         raise DigestError("it is no JSON object")
-    return {owner: _decode_share(share) for owner, share in value.items()}
+    for share, buckets in value.items():
+        if not isinstance(buckets, list):
+            raise DigestError("a share is no list")
+        yield share, buckets
 
 
-def _decode_share(share: Json) -> Share:
-    match share:
-        case [int(count), int(combined)]:
-            return count, combined
+def _decode_fingerprint(value: Json) -> tuple[int, Fingerprint]:
+    match value:
+        case [bucket, count, combined]:
+            found = _decode_number(count, _MOST_RECORDS), _decode_number(combined, 1 << 64)
+            return _decode_number(bucket, BUCKETS), found
         case _:
-            raise DigestError("a share is no pair of integers")
+            raise DigestError("a fingerprint is no bucket, count and hash")
 
 
-def _hash(session_id: str, authenticated_at: float, version: int) -> int:
-    octets = f"{session_id} {authenticated_at!r} {version}".encode()
-    return int.from_bytes(blake2b(octets, digest_size=8).digest(), "big")
+def _decode_number(value: Json, limit: int) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise DigestError("a number is none, or out of range")
+    return value

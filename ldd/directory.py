@@ -10,10 +10,10 @@ holds session ids. What concerns all of them goes slice by slice, so that nothin
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from ldd.digest import Digest
+from ldd.digest import BUCKETS, Digest, Parts, find_bucket
 from ldd.entry import Entry, OwnerNames, make_entry, make_record, pack, unpack
 from ldd.record import SessionRecord
 
@@ -38,7 +38,7 @@ class RadiusSessionDirectory:
         self.digest = Digest()
         self._lifetime = lifetime
         self._tombstone_lifetime = tombstone_lifetime
-        self._entries: dict[str, bytes] = {}
+        self._buckets: tuple[dict[str, bytes], ...] = tuple({} for _ in range(BUCKETS))
         self._by_mac: _Index = {}
         self._by_address: _Index = {}
         self._owners: list[OwnerNames] = []
@@ -54,13 +54,19 @@ class RadiusSessionDirectory:
             if self._precedence(entry) <= self._precedence(known):
                 return False
             self._remove(session_id, known)
-        self._entries[session_id] = pack(entry)
-        self.digest.add(record.psn, session_id, entry.authenticated_at, entry.version)
+        bucket = find_bucket(session_id)
+        self._buckets[bucket][session_id] = pack(entry)
+        self.digest.add(record.psn, bucket, _distinguish(session_id, entry))
         if entry.is_active:
             self._active += 1
             for index, key in self._list_keys(entry):
                 _add(index, key, session_id)
         return True
+
+    def holds(self, session_id: str, precedence: tuple[object, object, object]) -> bool:
+        """Tell whether a record is held already, by instant (in epoch seconds), owner and version; takes any values."""
+        entry = self._find_entry(session_id)
+        return entry is not None and self._precedence(entry) == precedence
 
     def find(self, session_id: str) -> SessionRecord | None:
         """Find an active session."""
@@ -97,22 +103,22 @@ class RadiusSessionDirectory:
         """List what is left of stopped sessions, by session id."""
         return [record for record in self._list_records() if not record.is_active]
 
-    def walk_owned(self, owners: Container[str]) -> Iterator[list[SessionRecord]]:
-        """Walk the records of some owners, tombstones too; each step looks at a slice, in which there may be none.
+    def walk(self, parts: Parts) -> Iterator[list[SessionRecord]]:
+        """Walk the records of some owners' buckets, tombstones too; each step looks at a slice, which may have none.
 
         Records may come and go between two steps; those that come meanwhile are left out.
         """
-        for session_ids in self._slices():
+        for session_ids in self._slices({bucket for buckets in parts.values() for bucket in buckets}):
             found = [(session_id, self._find_entry(session_id)) for session_id in session_ids]
             yield [
                 self._make_record(session_id, entry)
                 for session_id, entry in found
-                if entry is not None and self._owners[entry.owner][0] in owners
+                if entry is not None and find_bucket(session_id) in parts.get(self._owners[entry.owner][0], ())
             ]
 
     def expire(self, now: datetime) -> Iterator[list[SessionRecord]]:
         """Remove what has outlived its lifetime since its last change; each step searches a slice and returns that."""
-        for session_ids in self._slices():
+        for session_ids in self._slices(range(BUCKETS)):
             expired = []
             for session_id in session_ids:
                 entry = self._find_entry(session_id)
@@ -128,7 +134,8 @@ class RadiusSessionDirectory:
     def clear(self) -> None:
         """Forget everything."""
         self.digest.clear()
-        self._entries.clear()
+        for entries in self._buckets:
+            entries.clear()
         self._by_mac.clear()
         self._by_address.clear()
         self._owners.clear()
@@ -140,21 +147,22 @@ class RadiusSessionDirectory:
         return self._active
 
     def _find_entry(self, session_id: str) -> Entry | None:
-        octets = self._entries.get(session_id)
+        octets = self._buckets[find_bucket(session_id)].get(session_id)
         return unpack(octets) if octets is not None else None
 
     def _make_record(self, session_id: str, entry: Entry) -> SessionRecord:
         return make_record(session_id, entry, self._owners[entry.owner])
 
     def _list_records(self) -> list[SessionRecord]:
-        return [self._make_record(session_id, unpack(octets)) for session_id, octets in sorted(self._entries.items())]
+        kept = sorted(item for entries in self._buckets for item in entries.items())
+        return [self._make_record(session_id, unpack(octets)) for session_id, octets in kept]
 
-    def _slices(self) -> Iterator[tuple[str, ...]]:
-        session_ids = tuple(self._entries)
+    def _slices(self, buckets: Iterable[int]) -> Iterator[tuple[str, ...]]:
+        session_ids = tuple(session_id for bucket in sorted(buckets) for session_id in self._buckets[bucket])
         return (session_ids[start : start + _SLICE] for start in range(0, len(session_ids), _SLICE))
 
     def _find_newest(self, session_ids: Iterable[str]) -> SessionRecord | None:
-        found = [self._make_record(session_id, unpack(self._entries[session_id])) for session_id in session_ids]
+        found = filter(None, map(self.find, session_ids))
         return max(found, key=lambda record: (record.precedence, record.session_id), default=None)
 
     def _precedence(self, entry: Entry) -> tuple[float, str, int]:
@@ -174,8 +182,9 @@ class RadiusSessionDirectory:
 
     def _remove(self, session_id: str, entry: Entry) -> None:
         """Remove an entry; its key goes too, so that entries and indexes always share one text."""
-        del self._entries[session_id]
-        self.digest.remove(self._owners[entry.owner][0], session_id, entry.authenticated_at, entry.version)
+        bucket = find_bucket(session_id)
+        del self._buckets[bucket][session_id]
+        self.digest.remove(self._owners[entry.owner][0], bucket, _distinguish(session_id, entry))
         if entry.is_active:
             self._active -= 1
             for index, key in self._list_keys(entry):
@@ -184,6 +193,11 @@ class RadiusSessionDirectory:
     def _list_keys(self, entry: Entry) -> list[tuple[_Index, str]]:
         keys = [(self._by_address, address) for address in entry.addresses]
         return [*keys, (self._by_mac, entry.mac)] if entry.mac else keys
+
+
+def _distinguish(session_id: str, entry: Entry) -> str:
+    """Tell a record from all others."""
+    return f"{session_id} {entry.authenticated_at!r} {entry.version}"
 
 
 def _list(index: _Index, key: str) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class EmbeddedLink:
         if self._is_started:
             return
         self._is_started = True
-        self._state.begin()
+        await self._state.begin()
         self._broker.attach(self)
 
     async def stop(self) -> None:
@@ -164,7 +164,7 @@ class EmbeddedLink:
         self._state.watch(watcher)
 
     async def drain(self) -> None:
-        """Wait until nothing waits to be published, or the link is down."""
+        """Wait until what waits to be published now is, or the link is down."""
         await self._state.drain()
 
     def connect(self) -> None:
@@ -223,8 +223,7 @@ class EmbeddedLink:
         more = state.outbox.has_records
         for mailbox in state.outbox.list_mailboxes():
             more = self._send_letters(mailbox) or more
-        if not more:
-            state.settle()
+        state.settle()
         return more
 
     def _send_letters(self, mailbox: str) -> bool:

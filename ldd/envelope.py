@@ -15,6 +15,12 @@ from ldd.link import Delivery, Json
 
 SCHEMA_VERSION = 1
 
+LAST_NUMBER = (1 << 53) - 1
+"""Of a message or a letter: what every JSON reader can count to (RFC 8259 section 6)."""
+
+REDELIVERY_LIMIT = 100_000
+"""So many messages behind its sender's last one a message may be one that comes again."""
+
 
 class EnvelopeError(ValueError):
     """Bytes from the broker are no message of a schema that this node knows."""
@@ -47,7 +53,7 @@ def decode_records(data: bytes) -> RecordMessage:
     return RecordMessage(
         node=_get(members, "node", str),
         stream=_get(members, "stream", str),
-        sequence=_get(members, "sequence", int),
+        sequence=_get_number(members, "sequence"),
         topic=_get(members, "topic", str),
         records=_get(members, "records", list),
     )
@@ -65,7 +71,7 @@ def decode_letters(data: bytes) -> Delivery:
     return Delivery(
         sender=_get(members, "node", str),
         stream=_get(members, "stream", str),
-        first=_get(members, "first", int),
+        first=_get_number(members, "first"),
         letters=_get(members, "letters", list),
     )
 
@@ -78,12 +84,18 @@ class Sequences:
         self._next: dict[str, tuple[str, int]] = {}
 
     def find_gap(self, message: RecordMessage) -> str | None:
-        """Count a message; one sentence where messages before it did not arrive. One that comes again is no gap."""
+        """Count a message; one sentence where messages before it did not arrive. One that comes again is no gap.
+
+        Where a number is far below the last one it is that which was wrong, and counting begins anew.
+        """
         stream, expected = self._next.get(message.node, (message.stream, message.sequence))
         if stream != message.stream:
             expected = 1
-        self._next[message.node] = (message.stream, max(expected, message.sequence + 1))
         missing = message.sequence - expected
+        if missing < -REDELIVERY_LIMIT:
+            self._next[message.node] = (message.stream, message.sequence + 1)
+            return f"the messages of {message.node} did not come in their order"
+        self._next[message.node] = (message.stream, max(expected, message.sequence + 1))
         return f"{missing} of the messages of {message.node} did not arrive" if missing > 0 else None
 
 
@@ -100,9 +112,16 @@ def _decode(data: bytes) -> dict[str, Any]:
         raise EnvelopeError("it is no JSON") from None
     if not isinstance(members, dict):
         raise EnvelopeError("it is no JSON object")
-    if members.get("schemaVersion") != SCHEMA_VERSION:
+    if _get(members, "schemaVersion", int) != SCHEMA_VERSION:
         raise EnvelopeError(f"its schema version is not {SCHEMA_VERSION}")
     return members
+
+
+def _get_number(members: dict[str, Any], name: str) -> int:
+    number: int = _get(members, name, int)
+    if not 0 < number <= LAST_NUMBER:
+        raise EnvelopeError(f"{name} lies not between 1 and {LAST_NUMBER}")
+    return number
 
 
 def _get(members: dict[str, Any], name: str, kind: type) -> Any:

@@ -21,6 +21,10 @@ Json = Any
 """A decoded JSON value."""
 
 
+class NotTakenError(Exception):
+    """A receiver cannot take letters at present; they are to come again."""
+
+
 class LinkEvent(Enum):
     """What may happen to a link."""
 
@@ -32,6 +36,8 @@ class LinkEvent(Enum):
     """Records of another node did not arrive here; the text says whose and how this was noticed."""
     DROPPED = auto()
     """More waits than may be kept; the text says what was dropped."""
+    SPOOL_FAILED = auto()
+    """Letters that were to outlive the node cannot be read or kept; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,9 @@ Subscriber = Callable[[str, Sequence[Json]], None]
 Receiver = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Called with deliveries in their order, several of which may be under way at once.
 
-Runs without delay up to its first wait. The letters are acknowledged when it returns, in their order. Where it raises,
-which is told to the loop's exception handler, they come again after a pause, and so do all that followed them.
+Runs without delay up to its first wait. The letters are acknowledged when it returns, in their order. Where it raises
+`NotTakenError` they come again after a pause, and so do all that followed them. Where it raises anything else they do
+so too, and the loop's exception handler is told, for that is a mistake of the receiver's.
 """
 
 
@@ -75,7 +82,10 @@ class Link(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Wait until nothing waits to be published, or the link is down."""
+        """Wait until the broker has what waits to be published now, or newer records of its keys, or the link is down.
+
+        What is published meanwhile prolongs this no further.
+        """
         ...
 
     def publish(self, topic: str, key: str, record: bytes) -> None:

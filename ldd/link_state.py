@@ -9,11 +9,13 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ldd.envelope import RecordMessage, Sequences
-from ldd.link import Delivery, LinkEvent, Receiver, Subscriber, Watcher
+from ldd.link import Delivery, LinkEvent, NotTakenError, Receiver, Subscriber, Watcher
 from ldd.outbox import Outbox
 from ldd.spool import read_spool, write_spool
 from nac.owned_tasks import OwnedTasks
@@ -68,11 +70,15 @@ class LinkState:
         for watcher in self._watchers:
             watcher(event, text)
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Take up what the last life has left."""
         self._is_told_down = False
         if self._spool is not None:
-            letters = read_spool(self._spool, lambda text: self.tell(LinkEvent.DROPPED, text))
+            troubles: list[str] = []
+            loop = asyncio.get_running_loop()
+            letters = await loop.run_in_executor(None, read_spool, self._spool, troubles.append)
+            for text in troubles:
+                self.tell(LinkEvent.SPOOL_FAILED, text)
             self._is_spooled = bool(letters)
             self.outbox.restore_letters(letters)
 
@@ -104,8 +110,9 @@ class LinkState:
             self.tell(LinkEvent.MISSED, gap)
 
     async def drain(self, *, letters: bool = False) -> None:
-        """Wait until the broker has all records, and the letters too if asked for, or the link falls."""
-        while self.is_up and not (self.outbox.is_published and not (letters and self.outbox.list_mailboxes())):
+        """Wait until the broker has what waits now, and all letters too if asked for, or the link falls."""
+        put = self.outbox.put
+        while self.is_up and not (self.outbox.has_published(put) and not (letters and self.outbox.list_mailboxes())):
             settled = asyncio.get_running_loop().create_future()
             self._settled.add(settled)
             try:
@@ -119,7 +126,7 @@ class LinkState:
             if not settled.done():
                 settled.set_result(None)
         if self._is_spooled and not self.outbox.list_mailboxes():
-            self._write_spool()
+            self._remove_spool()
 
     async def end(self) -> None:
         """End receivers whose outcome is of no interest any more, and keep the letters that are left."""
@@ -127,18 +134,35 @@ class LinkState:
         self.settle()
         await self.tasks.cancel()
         if self._spool is not None:
-            self._write_spool()
+            self._is_spooled = False
+            letters = tuple(self.outbox.list_letters())
             self.outbox.clear_letters()
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, write_spool, self._spool, letters)
+            except OSError as error:
+                self._tell_unkept(error)
 
-    def _write_spool(self) -> None:
+    def _remove_spool(self) -> None:
         assert self._spool is not None
-        try:
-            write_spool(self._spool, self.outbox.list_letters())
-        except OSError as error:
-            self.tell(
-                LinkEvent.DROPPED, f"the letters that wait cannot be kept in {self._spool.name}: {error.strerror}"
-            )
         self._is_spooled = False
+        try:
+            write_spool(self._spool, ())
+        except OSError as error:
+            self._tell_unkept(error)
+
+    def _tell_unkept(self, error: OSError) -> None:
+        assert self._spool is not None
+        text = f"the letters that wait cannot be kept in {self._spool.name}: {error.strerror}"
+        self.tell(LinkEvent.SPOOL_FAILED, text)
+
+
+@dataclass(slots=True)
+class _Handover(Generic[_Token]):
+    """A delivery that its receiver was given."""
+
+    token: _Token
+    is_over: bool = False
+    is_taken: bool = False
 
 
 class Reading(Generic[_Token]):
@@ -161,7 +185,7 @@ class Reading(Generic[_Token]):
         self._tasks = tasks
         self._acknowledge = acknowledge
         self._fail = fail
-        self._under_way: deque[tuple[_Token, asyncio.Task[None]]] = deque()
+        self._under_way: deque[_Handover[_Token]] = deque()
         self._is_over = False
 
     def __len__(self) -> int:
@@ -171,23 +195,28 @@ class Reading(Generic[_Token]):
         """Call the receiver in the loop's next turn; `acknowledge` is given the token."""
         if self._is_over:
             return
-        task = self._tasks.spawn(self._receiver(delivery), name=f"letters of {delivery.sender}")
-        self._under_way.append((token, task))
-        task.add_done_callback(self._settle)
+        handover = _Handover(token)
+        self._under_way.append(handover)
+        task = self._tasks.spawn(self._give(delivery, handover), name=f"letters of {delivery.sender}")
+        task.add_done_callback(lambda _: self._settle(handover))
 
     def end(self) -> list[_Token]:
         """Acknowledge nothing any more; returns the tokens of what is under way, in order."""
         self._is_over = True
-        tokens = [token for token, _ in self._under_way]
+        tokens = [handover.token for handover in self._under_way]
         self._under_way.clear()
         return tokens
 
-    def _settle(self, _: asyncio.Task[Any]) -> None:
-        while self._under_way and self._under_way[0][1].done():
-            token, task = self._under_way[0]
-            if task.cancelled() or task.exception() is not None:
+    async def _give(self, delivery: Delivery, handover: _Handover[_Token]) -> None:
+        with suppress(NotTakenError):
+            await self._receiver(delivery)
+            handover.is_taken = True
+
+    def _settle(self, ended: _Handover[_Token]) -> None:
+        ended.is_over = True
+        while self._under_way and self._under_way[0].is_over:
+            if not self._under_way[0].is_taken:
                 self._is_over = True
                 self._fail()
                 return
-            self._under_way.popleft()
-            self._acknowledge(token)
+            self._acknowledge(self._under_way.popleft().token)

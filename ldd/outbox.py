@@ -25,6 +25,9 @@ _BATCH_OCTETS = 1 << 20
 
 Tell = Callable[[str], None]
 
+_Waiting = OrderedDict[str, tuple[int, bytes]]
+"""Records of one topic by key, oldest first, each with how many had been put when it, or its forerunner, was."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
@@ -33,6 +36,8 @@ class RecordBatch:
     topic: str
     records: dict[str, bytes]
     """By key."""
+    since: int
+    """How many records had been put when the oldest of these was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,11 @@ class Outbox:
         self._tell = tell
         self._record_limit = record_limit
         self._letter_limit = letter_limit
-        self._topics: OrderedDict[str, OrderedDict[str, bytes]] = OrderedDict()
+        self._topics: OrderedDict[str, _Waiting] = OrderedDict()
         self._overflows: set[str] = set()
-        self._taken = 0
+        self._under_way: list[RecordBatch] = []
+        self.put = 0
+        """How many records have been put in the outbox's life."""
         self._lanes: dict[str, _Lane] = {}
 
     @property
@@ -69,7 +76,12 @@ class Outbox:
     @property
     def is_published(self) -> bool:
         """Whether the broker has every record."""
-        return not self._topics and not self._taken
+        return not self._topics and not self._under_way
+
+    def has_published(self, put: int) -> bool:
+        """Tell whether the broker has what had been put when `put` records had, or something newer in its place."""
+        waiting = (next(iter(records.values()))[0] for records in self._topics.values())
+        return all(since > put for since in (*waiting, *(batch.since for batch in self._under_way)))
 
     def list_mailboxes(self) -> list[str]:
         """List the mailboxes for which a letter waits."""
@@ -85,7 +97,9 @@ class Outbox:
         waiting = self._topics.get(topic)
         if waiting is None:
             waiting = self._topics[topic] = OrderedDict()
-        waiting[key] = record
+        self.put += 1
+        known = waiting.get(key)
+        waiting[key] = (self.put if known is None else known[0], record)
         if len(waiting) > self._record_limit:
             self._shorten(topic, waiting)
 
@@ -93,34 +107,39 @@ class Outbox:
         """Take the oldest records of the topic whose turn it is; each batch is confirmed or put back."""
         if not self._topics:
             return None
-        self._taken += 1
         topic, waiting = next(iter(self._topics.items()))
-        if len(waiting) <= BATCH_LIMIT and sum(map(len, waiting.values())) <= _BATCH_OCTETS:
-            del self._topics[topic]
-            return RecordBatch(topic, dict(waiting))
         self._topics.move_to_end(topic)
+        since, _ = next(iter(waiting.values()))
         octets, records = 0, dict[str, bytes]()
         while waiting and len(records) < BATCH_LIMIT and octets < _BATCH_OCTETS:
-            key, record = waiting.popitem(last=False)
+            key, (_, record) = waiting.popitem(last=False)
             records[key] = record
             octets += len(record)
         if not waiting:
             del self._topics[topic]
-        return RecordBatch(topic, records)
+        batch = RecordBatch(topic, records, since)
+        self._under_way.append(batch)
+        return batch
 
     def confirm_records(self, batch: RecordBatch) -> None:
         """Forget a batch that the broker has."""
-        self._taken -= 1
+        self._under_way.remove(batch)
         if batch.topic not in self._topics:
             self._overflows.discard(batch.topic)
 
     def put_back(self, batch: RecordBatch) -> None:
-        """Let a batch that the broker may not have wait again, except where a newer record of a key does."""
-        self._taken -= 1
+        """Let a batch that the broker may not have wait again, except where a newer record of a key does or is sent."""
+        position = self._under_way.index(batch)
+        later = [other.records for other in self._under_way[position + 1 :] if other.topic == batch.topic]
+        newer = {key for records in later for key in records}
+        self._under_way.remove(batch)
+        kept = [(key, record) for key, record in reversed(batch.records.items()) if key not in newer]
+        if not kept:
+            return
         waiting = self._topics.setdefault(batch.topic, OrderedDict())
-        for key, record in reversed(batch.records.items()):
+        for key, record in kept:
             if key not in waiting:
-                waiting[key] = record
+                waiting[key] = (batch.since, record)
                 waiting.move_to_end(key, last=False)
         self._shorten(batch.topic, waiting)
 
@@ -179,7 +198,7 @@ class Outbox:
             lane.forget_all()
             lane.segments.append(_Segment(self._stream, own.first + len(own.letters), deque()))
 
-    def _shorten(self, topic: str, waiting: OrderedDict[str, bytes]) -> None:
+    def _shorten(self, topic: str, waiting: _Waiting) -> None:
         while len(waiting) > self._record_limit:
             waiting.popitem(last=False)
             if topic not in self._overflows:

@@ -36,11 +36,15 @@ class RabbitLink:
         deployment: str,
         random: random.Random,
         spool: Path | None = None,
+        is_lasting: bool = True,
     ) -> None:
-        """Begin nothing before `start`; raises `BrokerSettingsError` for certificates that do not serve."""
+        """Begin nothing before `start`; raises `BrokerSettingsError` for certificates that do not serve.
+
+        A deployment that is not lasting leaves nothing at the broker.
+        """
         self._settings = settings
         self._tls = settings.build_tls_context()
-        self._topology = Topology(deployment, node)
+        self._topology = Topology(deployment, node, is_lasting)
         self._random = random
         self._state = LinkState(node, spool)
         self._sender = Sender(self._state, self._topology, settings.confirm_timeout)
@@ -55,7 +59,7 @@ class RabbitLink:
     async def start(self) -> None:
         """Begin to connect."""
         if not len(self._tasks):
-            self._state.begin()
+            await self._state.begin()
             self._tasks.spawn(self._supervise(), name=f"link of {self._topology.node}")
 
     async def stop(self) -> None:
@@ -74,7 +78,7 @@ class RabbitLink:
         await self._state.end()
 
     async def drain(self) -> None:
-        """Wait until nothing waits to be published, or the link is down."""
+        """Wait until the broker has what waits to be published now, or the link is down."""
         await self._state.drain()
 
     def publish(self, topic: str, key: str, record: bytes) -> None:

@@ -79,12 +79,16 @@ class _Wire:
         return self._tls is not None and self._writer is not None
 
     async def create(self, url: URL, **_: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, self._writer = await asyncio.open_connection(url.host, url.port, ssl=self._tls)
+        bound = None if self._tls is None else _FAREWELL_TIMEOUT
+        reader, self._writer = await asyncio.open_connection(
+            url.host, url.port, ssl=self._tls, ssl_shutdown_timeout=bound
+        )
         return reader, self._writer
 
     def cut(self) -> None:
         if self._writer is not None:
-            self._writer.transport.abort()
+            with suppress(AttributeError):  # of TLS that was closed twice, in early releases of Python 3.11
+                self._writer.transport.abort()
 
     async def await_end(self) -> None:
         if self._writer is not None:

@@ -7,6 +7,8 @@ mailbox one message is under way at a time, because letters must not overtake ea
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from aio_pika import DeliveryMode, Message
@@ -21,6 +23,9 @@ from ldd.rabbit_trouble import SessionLostError
 
 _RECORDS_IN_FLIGHT = 2
 """Messages of records that may await their confirmation; with one, a record may wait for that of another."""
+
+_GATHERING_TIME = 0.005
+"""Seconds for which letters gather: each message of them is written to disk, and they are in no hurry."""
 
 _REFUSAL_PAUSE = 1.0
 """Seconds before a full mailbox is tried again."""
@@ -85,7 +90,7 @@ class Sender:
                     outbox.put_back(batch)
                     raise
                 outbox.confirm_records(batch)
-            self._state.settle()
+                self._state.settle()
             await self._records_wait.wait()
 
     def _build(self, batch: RecordBatch) -> Message:
@@ -103,9 +108,11 @@ class Sender:
     async def _fill(self, mailbox: str) -> None:
         """Send everything that waits for one mailbox."""
         if mailbox not in self._mailboxes:
-            await self._topology.declare_mailbox(self._letters, mailbox)
+            async with self._bound(f"did not declare mailbox {mailbox}"):
+                await self._topology.declare_mailbox(self._letters, mailbox)
             self._mailboxes.add(mailbox)
         queue, outbox = self._topology.name_mailbox(mailbox), self._state.outbox
+        await asyncio.sleep(_GATHERING_TIME)
         while (batch := outbox.take_letters(mailbox)) is not None:
             body = encode_letters(node=self._state.node, stream=batch.stream, first=batch.first, letters=batch.letters)
             message = Message(body, delivery_mode=DeliveryMode.PERSISTENT, content_type="application/json")
@@ -117,12 +124,19 @@ class Sender:
                 await asyncio.sleep(_REFUSAL_PAUSE)
             else:
                 outbox.confirm_letters(batch)
+                await asyncio.sleep(_GATHERING_TIME)
         self._state.settle()
 
     async def _confirm(self, exchange: AbstractExchange, message: Message, key: str, *, mandatory: bool) -> None:
         """Publish; returns when the broker has the message."""
+        async with self._bound("did not confirm a message"):
+            await exchange.publish(message, key, mandatory=mandatory)
+
+    @asynccontextmanager
+    async def _bound(self, failure: str) -> AsyncIterator[None]:
+        """Give the broker no more time than it has for a confirmation."""
         try:
-            await exchange.publish(message, key, mandatory=mandatory, timeout=self._confirm_timeout)
+            async with asyncio.timeout(self._confirm_timeout):
+                yield
         except TimeoutError:
-            reason = f"the broker did not confirm a message within {self._confirm_timeout:g} s"
-            raise SessionLostError(reason) from None
+            raise SessionLostError(f"the broker {failure} within {self._confirm_timeout:g} s") from None

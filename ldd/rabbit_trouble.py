@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,8 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
     PublishError,
 )
+
+_NUMBER = re.compile(r"\[Errno (\d+)\]")
 
 
 class SessionLostError(Exception):
@@ -48,9 +51,9 @@ def _quote(error: AMQPError) -> str:
 
 
 def _describe(error: OSError) -> str:
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return str(error)
+    """Say what the system refused, without its numbers; a name with several addresses fails for several reasons."""
+    numbers = [str(error.errno)] if (error.errno or 0) > 0 else _NUMBER.findall(str(error))
+    return ", ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers)) or error.strerror or str(error)
 
 
 def _render_tls(error: ssl.SSLError) -> str:

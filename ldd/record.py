@@ -23,6 +23,9 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2242, 1, 1, tzinfo=UTC)
 """Instants between these are exact as epoch seconds with microseconds."""
 
+LAST_VERSION = (1 << 53) - 1
+"""The greatest version taken from others; the owner that comes next counts on from it."""
+
 _VERSIONS = range(1, 2**63)
 
 
@@ -140,7 +143,7 @@ def _build(members: dict[str, Any]) -> SessionRecord:
         state=RecordState(_text(members, "status")),
         posture_status=PostureStatus(_text(members, "postureStatus")) if "postureStatus" in members else None,
         acct_session_id=_text(members, "acctSessionID"),
-        version=_integer(members, "version"),
+        version=_version(members, "version"),
         authenticated_at=_instant(members, "authenticatedAt"),
         at=_instant(members, "timeStamp"),
     )
@@ -163,10 +166,10 @@ def _texts(members: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _integer(members: dict[str, Any], name: str) -> int:
+def _version(members: dict[str, Any], name: str) -> int:
     value = members[name]
-    if type(value) is not int:
-        raise TypeError(f"{name} is no integer")
+    if type(value) is not int or value > LAST_VERSION:
+        raise TypeError(f"{name} is no integer up to {LAST_VERSION}")
     return value
 
 

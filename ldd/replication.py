@@ -1,24 +1,22 @@
 """How a node's replica follows the others, and how it is kept from growing for ever.
 
-What happens to a session is told on one topic. What has been missed is made up for by digests (`ldd.digest`): a node
-whose link comes up, or that misses records, tells what its replica holds; whoever holds something else answers with
-its records of the owners in question and with its own digest, by which the asker sees what the other lacks, and sends
-that. So two replicas that have spoken both hold the union of what they held; that is ours, ISE's way is not public. A
-damaged message changes nothing but the journal. Expiry needs no timer: only records that come make a replica grow.
+What happens to a session is told on one topic; what has been missed is told again on another (`ldd.reconciliation`),
+the records of one owner being a share. A record that is damaged, or of an instant that is still to come, changes
+nothing but the journal. Expiry needs no timer: only records that come make a replica grow.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from ldd.digest import DigestError, Share, decode_shares
+from ldd.digest import Digest, Parts
 from ldd.directory import RadiusSessionDirectory
-from ldd.link import Json, Link, LinkEvent
+from ldd.link import Json, Link
 from ldd.lsd_log import render_merged
 from ldd.merge_statistics import MergeStatistics
+from ldd.reconciliation import Reconciliation
 from ldd.record import TOPIC, RecordError, SessionRecord, decode_record, encode_record
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
@@ -31,8 +29,8 @@ DIGEST_TOPIC = "session-digest"
 EXPIRY_INTERVAL = timedelta(minutes=5)
 """How often a replica is searched for what has outlived its lifetime, at most."""
 
-COALESCING_DELAY = timedelta(milliseconds=100)
-"""How long a question or an answer waits for others that it can be one with."""
+GREATEST_LEAD = timedelta(days=1)
+"""How far ahead of this node's clock another one's may be; a record from later could never be outdone by a true one."""
 
 
 class Replication:
@@ -46,31 +44,52 @@ class Replication:
         self._link = link
         self._tasks = OwnedTasks()
         self._is_running = False
-        self._is_asking = False
-        self._is_answering = False
-        self._owed: set[str] = set()
-        self._askers: set[str] = set()
         self._searched_at: datetime | None = None
         link.subscribe(TOPIC, self._take)
         link.subscribe(SYNC_TOPIC, self._take_again)
-        link.subscribe(DIGEST_TOPIC, self._compare)
-        link.watch(self._on_link)
+        self._reconciliation = Reconciliation(
+            self, node=runtime.node, link=link, topic=DIGEST_TOPIC, record_topic=SYNC_TOPIC
+        )
+
+    @property
+    def digest(self) -> Digest:
+        """What the replica holds (`ldd.reconciliation.Replica`)."""
+        return self._directory.digest
 
     def start(self) -> None:
         """Begin to follow the others."""
         self._is_running = True
-        if self._link.is_up:
-            self._ask("the node starts")
+        self._reconciliation.start()
 
     async def stop(self) -> None:
-        """Cease to follow, and forget what nobody keeps up to date any more; a second call does nothing."""
+        """Cease to follow, and forget what nobody keeps up to date any more; a second call does nothing.
+
+        The link may go on: what it still brings is ignored.
+        """
         self._is_running = False
+        await self._reconciliation.stop()
         await self._tasks.cancel()
-        self._is_asking = self._is_answering = False
-        self._owed.clear()
-        self._askers.clear()
         self._searched_at = None
         self._directory.clear()
+
+    def walk(self, parts: Parts) -> Iterator[list[tuple[str, bytes]]]:
+        """Walk keys and records of some owners' buckets (`ldd.reconciliation.Replica`)."""
+        for records in self._directory.walk(parts):
+            yield [(record.session_id, encode_record(record)) for record in records]
+
+    def note_question(self, why: str) -> None:
+        """Tell that the others are asked."""
+        self._runtime.write("rsd-resync-asked", why, {"sessions": len(self._directory)})
+
+    def note_answer(self, shares: Collection[str], count: int) -> None:
+        """Tell that records were told again."""
+        why = f"other replicas hold other records of {', '.join(sorted(shares))}"
+        self._runtime.write("rsd-resync-answered", why, {"records": count})
+
+    def refuse(self, sender: str, reason: str) -> None:
+        """Tell that a message is damaged."""
+        self.statistics.refused += 1
+        self._runtime.write("rsd-record-refused", reason, {"from": sender})
 
     def _take(self, sender: str, records: Sequence[Json]) -> None:
         """Merge what has just happened to sessions elsewhere."""
@@ -89,29 +108,36 @@ class Replication:
         if not self._is_running:
             return
         now = self._runtime.clock.now()
-        merged = sum([self._directory.merge(record) for record in self._decode(sender, records, now)])
+        missing = [record for record in records if not self._is_held(record)]
+        merged = sum([self._directory.merge(record) for record in self._decode(sender, missing, now)])
         self.statistics.merged += merged
         if merged:
             why = f"{sender} told again what was missed here"
             self._runtime.write("rsd-resynced", why, {"from": sender, "records": merged})
         self._expire(now)
 
+    def _is_held(self, members: Json) -> bool:
+        """Tell whether a record that is told again is known here, as it is to most; cheaper than to decode it."""
+        match members:
+            case {"auditSessionID": str(session_id), "psnName": psn, "authenticatedAt": at, "version": version}:
+                return self._directory.holds(session_id, (at, psn, version))
+            case _:
+                return False
+
     def _decode(self, sender: str, records: Sequence[Json], now: datetime) -> list[SessionRecord]:
-        """Decode what is neither damaged nor past its lifetime."""
+        """Decode what is neither damaged nor past its lifetime nor still to come."""
         decoded = []
         for members in records:
             try:
                 record = decode_record(members)
+                if max(record.authenticated_at, record.at) > now + GREATEST_LEAD:
+                    raise RecordError(f"it is of {max(record.authenticated_at, record.at).isoformat()}")
             except RecordError as error:
-                self._refuse(sender, error)
+                self.refuse(sender, str(error))
                 continue
             if not self._directory.is_past(record, now):
                 decoded.append(record)
         return decoded
-
-    def _refuse(self, sender: str, error: RecordError | DigestError) -> None:
-        self.statistics.refused += 1
-        self._runtime.write("rsd-record-refused", str(error), {"from": sender})
 
     def _tell_merged(self, record: SessionRecord, former: str | None) -> None:
         why = f"{record.psn} tells of its session"
@@ -128,88 +154,6 @@ class Replication:
         }
         self._runtime.write("rsd-merged", why, facts)
 
-    def _on_link(self, event: LinkEvent, why: str) -> None:
-        """Ask where something may have been missed, here or, by what was dropped here, elsewhere."""
-        if self._is_running and event is not LinkEvent.DOWN and self._link.is_up:
-            self._ask(why)
-
-    def _ask(self, why: str) -> None:
-        if not self._is_asking:
-            self._is_asking = True
-            self._tasks.spawn(self._ask_soon(why), name=f"{self._runtime.node} asks for sessions")
-
-    async def _ask_soon(self, why: str) -> None:
-        """Tell the others what this replica holds; first goes what waits, so that they have that by then."""
-        await asyncio.sleep(COALESCING_DELAY.total_seconds())
-        await self._link.drain()
-        self._is_asking = False
-        if self._link.is_up:
-            self._publish_digest(answers="")
-            self._runtime.write("rsd-resync-asked", why, {"sessions": len(self._directory)})
-
-    def _publish_digest(self, *, answers: str) -> None:
-        """Publish the digest, as a question to everybody or as an answer to one node."""
-        message = {"answers": answers, "shares": self._directory.digest.shares}
-        self._link.publish(DIGEST_TOPIC, answers, json.dumps(message, separators=(",", ":")).encode())
-
-    def _compare(self, sender: str, messages: Sequence[Json]) -> None:
-        """Answer the digest of a node whose replica holds other records than this one's."""
-        if not self._is_running:
-            return
-        for message in messages:
-            try:
-                answers, shares = _decode_digest(message)
-            except DigestError as error:
-                self._refuse(sender, error)
-                continue
-            if answers not in ("", self._runtime.node):
-                continue
-            owners = self._directory.digest.list_differing(shares)
-            if owners:
-                self._owed.update(owners)
-                if not answers:
-                    self._askers.add(sender)
-                self._answer()
-
-    def _answer(self) -> None:
-        if not self._is_answering:
-            self._is_answering = True
-            self._tasks.spawn(self._answer_soon(), name=f"{self._runtime.node} tells its sessions again")
-
-    async def _answer_soon(self) -> None:
-        """Tell again what is owed, then send those who asked the digest.
-
-        Where the link breaks this ends: when it is up again all this is asked and compared anew.
-        """
-        while self._owed:
-            await asyncio.sleep(COALESCING_DELAY.total_seconds())
-            owners, self._owed = self._owed, set()
-            askers, self._askers = self._askers, set()
-            count = await self._tell_again(owners)
-            if not self._link.is_up:
-                break
-            for asker in sorted(askers):
-                self._publish_digest(answers=asker)
-            if count:
-                why = f"other replicas hold other records of {', '.join(sorted(owners))}"
-                self._runtime.write("rsd-resync-answered", why, {"records": count})
-        self._owed.clear()
-        self._askers.clear()
-        self._is_answering = False
-
-    async def _tell_again(self, owners: set[str]) -> int:
-        """Publish the records of some owners, never more than a slice at once; tell how many."""
-        count = 0
-        for records in self._directory.walk_owned(owners):
-            for record in records:
-                self._link.publish(SYNC_TOPIC, record.session_id, encode_record(record))
-            count += len(records)
-            await asyncio.sleep(0)
-            await self._link.drain()
-            if not self._link.is_up:
-                break
-        return count
-
     def _expire(self, now: datetime) -> None:
         if self._searched_at is None or now - self._searched_at >= EXPIRY_INTERVAL:
             self._searched_at = now
@@ -221,12 +165,3 @@ class Replication:
                 why = f"no record since {record.at.isoformat()}"
                 self._runtime.write("rsd-expired", why, {"session_id": record.session_id, "mac": record.mac})
             await asyncio.sleep(0)
-
-
-def _decode_digest(message: Json) -> tuple[str, dict[str, Share]]:
-    """Decode whom a digest answers, or nobody, and its shares; raises `DigestError`."""
-    match message:
-        case {"answers": str(answers), "shares": shares}:
-            return answers, decode_shares(shares)
-        case _:
-            raise DigestError("it says not whom it answers")

@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ldd.envelope import LAST_NUMBER
 from ldd.outbox import LetterBatch
+from nac.private_file import make_private_file, make_private_folder
 
 SCHEMA_VERSION = 1
 
@@ -23,8 +25,10 @@ def write_spool(path: Path, batches: Iterable[LetterBatch]) -> None:
     if not parts:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    make_private_file(draft)
     draft.write_bytes(b'{"schemaVersion":%d,"waiting":[\n%b\n]}\n' % (SCHEMA_VERSION, b",\n".join(parts)))
     draft.replace(path)
 
@@ -63,5 +67,7 @@ def _build(members: dict[str, Any]) -> LetterBatch:
     mailbox, stream, first = members["mailbox"], members["stream"], members["first"]
     if type(mailbox) is not str or type(stream) is not str or type(first) is not int:
         raise TypeError("a member is of another type")
+    if not 0 < first <= LAST_NUMBER:
+        raise ValueError("letters cannot count from there")
     letters = [json.dumps(letter, separators=(",", ":")).encode() for letter in members["letters"]]
     return LetterBatch(mailbox, stream, first, letters)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ldd.record import RecordState, SessionRecord
+from ldd.record import LAST_VERSION, RecordState, SessionRecord
 from nac.journal import Journal
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
@@ -52,7 +52,7 @@ def session_record() -> st.SearchStrategy[SessionRecord]:
         state=st.sampled_from(RecordState),
         posture_status=st.none() | st.sampled_from(PostureStatus),
         acct_session_id=texts,
-        version=st.integers(1, 2**63 - 1),
+        version=st.integers(1, LAST_VERSION),
         authenticated_at=instants,
         at=instants,
     )

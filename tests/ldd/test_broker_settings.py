@@ -29,11 +29,28 @@ def test_a_url_is_shown_without_user_and_password(url: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "broker", "http://alice:secret@broker", "amqp://", "amqp://broker:port", "amqp://[::1", "amqp://a:99999/"],
+    [
+        "",
+        "broker",
+        "http://alice:secret@broker",
+        "amqp://",
+        "amqp://broker:port",
+        "amqp://[::1",
+        "amqp://a:",
+        "amqp://a:-1",
+    ],
 )
 def test_what_is_no_url_of_a_broker_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(BrokerSettingsError, match="a URL is not of the form") as raised:
         BrokerSettings(urls=(url,))
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "1" * 5000])
+@pytest.mark.parametrize("host", ["broker", "[::1]"])
+def test_a_port_that_is_none_is_shown(host: str, port: str) -> None:
+    with pytest.raises(BrokerSettingsError, match=f"a URL has port {port}, and ports go from 1 to 65535") as raised:
+        BrokerSettings(urls=(f"amqp://alice:secret@{host}:{port}/lab",))
     assert "secret" not in str(raised.value)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ldd.digest import BUCKETS, find_bucket
 from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
@@ -179,7 +180,7 @@ def test_the_records_of_some_owners_are_walked_while_others_come_and_go(
     records = [build_record(session_id=str(number), psn=f"psn{number % 3}") for number in range(1800)]
     for record in records:
         directory.merge(record)
-    steps = directory.walk_owned({"psn0", "psn1"})
+    steps = directory.walk({owner: set(range(BUCKETS)) for owner in ("psn0", "psn1")})
     first = next(steps)
     assert 0 < len(first) < 1200, "a step looks at a part"
     late = build_record(session_id="late", psn="psn0")
@@ -187,7 +188,21 @@ def test_the_records_of_some_owners_are_walked_while_others_come_and_go(
     moved = build_record(session_id="1797", psn="psn2", authenticated=1)
     directory.merge(moved)
     walked = [*first, *(record for step in steps for record in step)]
-    assert walked == [record for record in records if record.psn != "psn2" and record.session_id != "1797"]
+    kept = [record for record in records if record.psn != "psn2" and record.session_id != "1797"]
+    assert sorted(walked, key=records.index) == kept
+
+
+def test_the_records_of_some_buckets_are_walked(directory: RadiusSessionDirectory, build_record: BuildRecord) -> None:
+    for number in range(1800):
+        directory.merge(build_record(session_id=str(number), psn=f"psn{number % 3}"))
+    parts = {"psn0": {7}, "psn1": {7, 200}}
+    walked = [record for step in directory.walk(parts) for record in step]
+    assert {(record.psn, find_bucket(record.session_id)) for record in walked} == {
+        ("psn0", 7),
+        ("psn1", 7),
+        ("psn1", 200),
+    }
+    assert len(walked) == sum(count for part in directory.digest.select(parts).values() for count, _ in part.values())
 
 
 def test_replicas_that_differ_tell_so_by_the_owners_concerned(build_record: BuildRecord) -> None:
@@ -195,10 +210,12 @@ def test_replicas_that_differ_tell_so_by_the_owners_concerned(build_record: Buil
     for directory in (one, other):
         directory.merge(build_record(session_id="a"))
         directory.merge(build_record(session_id="b", psn="psn2"))
-    assert one.digest.list_differing(other.digest.shares) == []
+    assert one.digest.find_differing(other.digest.shares) == {}
     one.merge(build_record(session_id="b", psn="psn2", version=2))
     other.merge(build_record(session_id="c", psn="psn3"))
-    assert one.digest.list_differing(other.digest.shares) == ["psn2", "psn3"]
+    differing = {"psn2": {find_bucket("b")}, "psn3": {find_bucket("c")}}
+    assert one.digest.find_differing(other.digest.shares) == differing
+    assert other.digest.find_differing(one.digest.shares) == differing
 
 
 def test_a_changed_address_is_no_longer_found(directory: RadiusSessionDirectory, build_record: BuildRecord) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldd.envelope import (
+    LAST_NUMBER,
     EnvelopeError,
     RecordMessage,
     Sequences,
@@ -27,7 +28,7 @@ values = st.recursive(
 )
 
 
-@given(st.text(), st.text(), st.integers(1), st.text(), st.lists(values, max_size=5))
+@given(st.text(), st.text(), st.integers(1, LAST_NUMBER), st.text(), st.lists(values, max_size=5))
 def test_records_survive_their_envelope(node: str, stream: str, sequence: int, topic: str, records: list[Any]) -> None:
     message = RecordMessage(node=node, stream=stream, sequence=sequence, topic=topic, records=records)
     encoded = [json.dumps(record).encode() for record in records]
@@ -35,7 +36,7 @@ def test_records_survive_their_envelope(node: str, stream: str, sequence: int, t
     assert decode_records(data) == message
 
 
-@given(st.text(), st.text(), st.integers(1), st.lists(values, max_size=5))
+@given(st.text(), st.text(), st.integers(1, LAST_NUMBER), st.lists(values, max_size=5))
 def test_letters_survive_their_envelope(node: str, stream: str, first: int, letters: list[Any]) -> None:
     encoded = [json.dumps(letter).encode() for letter in letters]
     data = encode_letters(node=node, stream=stream, first=first, letters=encoded)
@@ -58,12 +59,21 @@ def test_other_bytes_raise_one_error(data: bytes) -> None:
             decode(data)
 
 
+@pytest.mark.parametrize("first", [True, 0, -1, LAST_NUMBER + 1])
+def test_letters_cannot_count_from_anywhere(first: int) -> None:
+    members = {"schemaVersion": 1, "node": "a", "stream": "b", "first": first, "letters": []}
+    with pytest.raises(EnvelopeError, match="first "):
+        decode_letters(json.dumps(members).encode())
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"schemaVersion": 2}, "its schema version is not 1"),
         ({"node": None}, "node is missing or of another type"),
+        ({"schemaVersion": True}, "schemaVersion is missing or of another type"),
         ({"sequence": True}, "sequence is missing or of another type"),
+        *(({"sequence": number}, "sequence lies not between 1 and ") for number in (0, -1, LAST_NUMBER + 1, 10**20)),
         ({"records": {}}, "records is missing or of another type"),
     ],
 )
@@ -89,3 +99,6 @@ def test_gaps_are_counted_for_each_sender_and_each_of_its_lives() -> None:
     assert find("psn1", "a", 45) is None
     assert find("psn1", "c", 1) is None, "a new life begins at one"
     assert find("psn2", "d", 3) == "2 of the messages of psn2 did not arrive"
+    assert find("psn2", "d", LAST_NUMBER) is not None
+    assert find("psn2", "d", 4) == "the messages of psn2 did not come in their order"
+    assert find("psn2", "d", 6) == "1 of the messages of psn2 did not arrive", "one wrong number blinds nobody"

@@ -9,8 +9,18 @@ from typing import Any
 
 import pytest
 
-from ldd.link import Delivery, LinkEvent
-from tests.ldd.link_harness import EmbeddedHarness, Harness, Inbox, RabbitHarness, hasten, number, start_all, stop_all
+from ldd.link import Delivery, LinkEvent, NotTakenError
+from tests.ldd.link_harness import (
+    PATIENCE,
+    EmbeddedHarness,
+    Harness,
+    Inbox,
+    RabbitHarness,
+    hasten,
+    number,
+    start_all,
+    stop_all,
+)
 
 
 @pytest.fixture(params=["embedded", "rabbitmq"])
@@ -128,6 +138,27 @@ async def test_drained_means_that_the_broker_has_everything(harness: Harness) ->
     await stop_all(psn2)
 
 
+async def test_to_drain_ends_also_while_ever_more_is_published(harness: Harness) -> None:
+    psn1, psn2 = Inbox(harness.link("psn1")), Inbox(harness.link("psn2"))
+    await start_all(psn1, psn2)
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    def publish() -> None:
+        nonlocal count, handle
+        count += 1
+        psn1.link.publish("session", str(count), str(count).encode())
+        handle = loop.call_soon(publish)
+
+    handle = loop.call_soon(publish)
+    for _ in range(3):
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            await psn1.link.drain()
+    handle.cancel()
+    await stop_all(psn1, psn2)
+
+
 async def test_a_raising_subscriber_harms_neither_publisher_nor_others(
     harness: Harness, failures: list[dict[str, Any]]
 ) -> None:
@@ -232,6 +263,31 @@ async def test_what_a_receiver_does_not_take_comes_again_with_all_that_followed(
     assert mnt1.kinds == [LinkEvent.UP]
     assert [type(context["exception"]) for context in failures] == [OSError]
     failures.clear()
+    await stop_all(psn1, mnt1)
+
+
+async def test_a_receiver_that_cannot_take_letters_now_is_no_mistake(
+    harness: Harness, failures: list[dict[str, Any]]
+) -> None:
+    psn1, mnt1 = Inbox(harness.link("psn1")), Inbox(harness.link("mnt1"))
+    taken: list[int] = []
+    refusals = 2
+
+    async def receive(delivery: Delivery) -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise NotTakenError
+        taken.extend(delivery.letters)
+        mnt1._changed.set()
+
+    mnt1.link.receive("mnt1", receive)
+    await start_all(psn1, mnt1)
+    for letter in number(20):
+        psn1.link.post("mnt1", letter)
+    await mnt1.wait_for(lambda: len(taken) >= 20)
+    assert taken == list(range(20))
+    assert failures == []
     await stop_all(psn1, mnt1)
 
 

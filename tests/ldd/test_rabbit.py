@@ -182,6 +182,20 @@ async def test_a_broker_that_hangs_costs_nothing_but_time(harness: RabbitHarness
     assert inboxes[0].kinds.count(LinkEvent.DOWN) == 1
 
 
+async def test_a_broker_that_hangs_before_a_mailbox_is_declared_is_noticed_as_soon(
+    harness: RabbitHarness, rabbitmq: RabbitMqServer
+) -> None:
+    psn1 = Inbox(harness.link("psn1", confirm_timeout=SHORT))
+    await start_all(psn1)
+    rabbitmq.freeze()
+    psn1.link.post("mnt1", b"1")
+    async with asyncio.timeout(5):
+        reason = await psn1.wait_for_event(LinkEvent.DOWN)
+    rabbitmq.thaw()
+    assert reason.endswith("the broker did not declare mailbox mnt1 within 0.5 s")
+    await stop_all(psn1)
+
+
 async def test_a_broker_short_of_memory_costs_nothing_but_time(
     harness: RabbitHarness, rabbitmq: RabbitMqServer
 ) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldd.directory import LIFETIME
-from ldd.record import TOPIC, RecordState, SessionRecord, encode_record
+from ldd.record import LAST_VERSION, TOPIC, RecordState, SessionRecord, encode_record
 from ldd.replication import DIGEST_TOPIC, EXPIRY_INTERVAL, SYNC_TOPIC
 from tests.ldd.conftest import NOW
 from tests.ldd.replica_node import SESSION, Deployment, ReplicaNode, tell
@@ -49,7 +49,7 @@ def test_a_merged_record_has_its_record_in_the_journal_with_the_line_of_lsd_log(
 
 
 @pytest.mark.parametrize("topic", [TOPIC, SYNC_TOPIC, DIGEST_TOPIC])
-@pytest.mark.parametrize("damaged", [None, [], {}, {"answers": "", "shares": []}, {"answers": "", "shares": {"a": 1}}])
+@pytest.mark.parametrize("damaged", [None, [], {}, {"asks": []}, {"asks": {"a": [[0, True, 1]]}}, {"to": 1}])
 def test_a_damaged_record_changes_nothing_but_the_journal(topic: str, damaged: object) -> None:
     async def story(lab: Deployment) -> None:
         lab.psn1.link.publish(topic, "damaged", json.dumps(damaged).encode())
@@ -59,6 +59,7 @@ def test_a_damaged_record_changes_nothing_but_the_journal(topic: str, damaged: o
         (record,) = lab.psn2.list_records("rsd-record-refused")
         assert record.facts["from"] == "psn1"
         assert record.reason.startswith("not a ")
+        assert lab.mnt1.list_records("rsd-resync-answered") == []
         assert lab.psn2.replication.statistics.refused == 1
 
     tell(story)
@@ -76,8 +77,10 @@ def test_a_node_that_joins_later_is_told_everything_tombstones_too() -> None:
         await lab.settle()
         assert hold(lab.mnt1) == hold(lab.psn1) == hold(lab.psn2)
         assert len(lab.mnt1.rsd) == 1200
-        (answer,) = lab.psn1.list_records("rsd-resync-answered")
-        assert (answer.reason, answer.facts) == ("other replicas hold other records of psn1, psn2", {"records": 1201})
+        for owner, count in ((lab.psn1, 1200), (lab.psn2, 1)):
+            (answer,) = owner.list_records("rsd-resync-answered")
+            why = f"other replicas hold other records of {owner.runtime.node}"
+            assert (answer.reason, answer.facts) == (why, {"records": count}), "each tells its own"
         assert sum(int(str(record.facts["records"])) for record in lab.mnt1.list_records("rsd-resynced")) == 1201
         assert lab.mnt1.list_records("rsd-resync-answered") == []
 
@@ -198,7 +201,7 @@ def test_replicas_that_hold_anything_become_equal_when_one_of_them_asks(held: li
         assert hold(lab.psn1) == hold(lab.psn2) == hold(lab.mnt1)
         for node in lab.nodes:
             assert len(node.list_records("rsd-resync-asked")) <= 2
-            assert len(node.list_records("rsd-resync-answered")) <= 2, "it comes to an end"
+            assert len(node.list_records("rsd-resync-answered")) <= 4, "it comes to an end"
 
     def build(**changes: Any) -> SessionRecord:
         values: dict[str, Any] = {"psn_ip": "", "psn_fqdn": "", "state": RecordState.STARTED}
@@ -227,6 +230,28 @@ def test_a_record_past_its_lifetime_is_not_taken(build_record: BuildRecord) -> N
             lab.psn1.link.publish(topic, "old", encode_record(old))
         await lab.settle()
         assert len(lab.psn2.rsd) == lab.psn2.replication.statistics.refused == 0
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"version": LAST_VERSION + 1}, {"authenticated": 90_000}, {"at": 90_000}],
+    ids=["version", "authenticated at", "at"],
+)
+@pytest.mark.parametrize("topic", [TOPIC, SYNC_TOPIC])
+def test_a_record_that_could_not_be_outdone_is_refused(
+    build_record: BuildRecord, topic: str, changes: dict[str, Any]
+) -> None:
+    async def story(lab: Deployment) -> None:
+        lab.psn1.link.publish(topic, "far", encode_record(build_record(**changes)))
+        await lab.settle()
+        assert len(lab.psn2.rsd) == 0
+        assert len(lab.psn2.list_records("rsd-record-refused")) == 1
+        lab.psn1.link.publish(topic, "near", encode_record(build_record(version=LAST_VERSION, authenticated=80_000)))
+        await lab.settle()
+        lab.psn2.publisher.authenticated(replace(SESSION, session_id=build_record().session_id))
+        assert lab.psn2.rsd.list_sessions()[0].psn == "psn2", "its next owner outdoes what was taken"
 
     tell(story)
 

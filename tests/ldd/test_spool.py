@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_letters_come_back_with_their_numbers(tmp_path: Path) -> None:
     assert told == []
 
 
+def test_nobody_else_may_read_it_whatever_draft_was_left(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "psn1.spool"
+    path.parent.mkdir()
+    (path.parent / "psn1.spool.new").touch(0o644)
+    write_spool(path, BATCHES)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -37,6 +46,7 @@ def test_letters_come_back_with_their_numbers(tmp_path: Path) -> None:
         b"[]",
         b'{"schemaVersion":2,"waiting":[]}',
         b'{"schemaVersion":1,"waiting":[{}]}',
+        b'{"schemaVersion":1,"waiting":[{"mailbox":"mnt1","stream":"5f","first":0,"letters":[1]}]}',
         b"\xff\xfe",
         b"[" * 99999,
     ],
@@ -96,7 +106,7 @@ async def test_letters_that_cannot_be_kept_are_told_of(tmp_path: Path) -> None:
     await psn1.link.start()
     psn1.link.post("mnt1", b"1")
     await psn1.link.stop()
-    unread, unkept = [text for event, text in psn1.events if event is LinkEvent.DROPPED]
+    unread, unkept = [text for event, text in psn1.events if event is LinkEvent.SPOOL_FAILED]
     assert unread == "the letters in psn1.spool cannot be read: Not a directory"
     assert unkept.startswith("the letters that wait cannot be kept in psn1.spool: ")
 
@@ -106,5 +116,5 @@ async def test_a_damaged_spool_keeps_no_node_from_starting(tmp_path: Path) -> No
     path.write_bytes(b"damaged")
     psn1 = Inbox(EmbeddedBroker().link("psn1", spool=path))
     await start_all(psn1)
-    assert psn1.kinds == [LinkEvent.DROPPED, LinkEvent.UP]
+    assert psn1.kinds == [LinkEvent.SPOOL_FAILED, LinkEvent.UP]
     await stop_all(psn1)
