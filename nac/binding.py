@@ -58,6 +58,15 @@ def _bind(kind: int, protocol: str, address: str, port: int) -> socket.socket:
     return sock
 
 
+def has_address(address: str) -> bool:
+    """Tell whether this machine has an address."""
+    try:
+        bind_udp(address, 0).close()
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 def find_holder(address: str, port: int, protocol: str) -> str | None:
     """Find which process holds an address, as ``name (pid 42)``; None where this machine or our rights do not tell."""
     inodes = _list_inodes(address, port, protocol)

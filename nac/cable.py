@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+LinkWatcher = Callable[[], Awaitable[None]]
+"""Called after the link came up or went down by the other end's doing."""
 
 
 class Cable(Protocol):
@@ -16,6 +20,15 @@ class Cable(Protocol):
     @property
     def proxy_url(self) -> str:
         """The access port's HTTP proxy: absolute-form GET for port 80, CONNECT for TLS."""
+        ...
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the endpoint sees a link."""
+        ...
+
+    def watch(self, watcher: LinkWatcher | None) -> None:
+        """Let `watcher` be called instead of the one before; with None nobody is."""
         ...
 
     async def plug(self, mac: str, address: str) -> None:

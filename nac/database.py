@@ -3,7 +3,8 @@
 Decides when to commit, and whose file a file is; knows nothing of what is in it. All writes that come while a
 transaction is under way go together into the next one, in their order. A write is over when it is committed: what
 follows finds it, also after the process was killed (WAL, synchronous=NORMAL: https://www.sqlite.org/pragma.html); only
-a machine that loses power may lose the last moments. A lock file beside the database keeps other processes out.
+a machine that loses power may lose the last moments. A lock file beside the database keeps other processes out, and
+the modes of both keep out other users.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from nac.private_file import make_private_file, make_private_folder
+
 Value = str | int | float | bytes | None
 Statement = tuple[str, Sequence[Value]]
 """One INSERT, UPDATE, DELETE or REPLACE, and its parameters."""
@@ -37,6 +40,10 @@ class Schema:
 
 class DatabaseError(OSError):
     """A database cannot be opened, read or written; says which and why in one sentence."""
+
+
+class DatabaseUnusableError(DatabaseError):
+    """A file is damaged, another's or of another release: it will never be of use to this node."""
 
 
 class DatabaseInUseError(DatabaseError):
@@ -81,7 +88,8 @@ class Database:
         """Write all of these statements, or none; the result ends when they are committed.
 
         It fails with `DatabaseError` where the disk does not take them, which concerns neither the writes before nor
-        those behind. Cancelling it changes nothing.
+        those behind. Cancelling it changes nothing. Whoever does not wait for it adds a callback that looks at its
+        exception.
         """
         loop = asyncio.get_running_loop()
         if not self._takes_writes:
@@ -157,6 +165,8 @@ class Database:
                 raise
 
     def _connect(self, schema: Schema) -> sqlite3.Connection:
+        if self._path is not None:
+            make_private_file(self._path)  # the files that SQLite puts beside it get its mode
         try:
             connection = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
@@ -178,10 +188,10 @@ class Database:
         ((objects,),) = connection.execute("SELECT count(*) FROM sqlite_master")
         is_new = not (application or version or objects)
         if not is_new and application != schema.application:
-            raise DatabaseError(f"{self._name} belongs to a node of another kind or to another program")
+            raise DatabaseUnusableError(f"{self._name} belongs to a node of another kind or to another program")
         if not is_new and version != schema.version:
             text = f"{self._name} is of schema version {version}, this release knows version {schema.version}"
-            raise DatabaseError(text)
+            raise DatabaseUnusableError(text)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         if is_new:
@@ -201,7 +211,9 @@ class Database:
             self._lock = None
 
     def _explain(self, error: sqlite3.Error) -> DatabaseError:
-        return DatabaseError(f"{self._name} cannot be used: {error}")
+        is_damaged = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        kind = DatabaseUnusableError if is_damaged else DatabaseError
+        return kind(f"{self._name} cannot be used: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +226,7 @@ class _Write:
 
 def _acquire_lock(path: Path) -> int:
     """Lock the file beside a database until the result is closed; the file stays, for to remove it would be a race."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

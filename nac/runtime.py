@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nac.clock import Clock
 from nac.journal import NO_FACTS, Fact, Journal
+from radius.gate import Gate
 from radius.observer import Observer
 
 
@@ -19,6 +20,8 @@ class Runtime:
     clock: Clock
     random: random.Random
     journal: Journal
+    gate: Gate = field(default_factory=Gate)
+    """Where datagrams enter and leave the node."""
 
     @property
     def observe(self) -> Observer:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from nac.database import Database, DatabaseError, DatabaseInUseError, Schema
+from nac.database import Database, DatabaseError, DatabaseInUseError, DatabaseUnusableError, Schema
 from posturelab.clock import LabLoop
 
 SCHEMA = Schema(application=0x504C5431, version=1, script="CREATE TABLE fact (number INTEGER PRIMARY KEY, word TEXT)")
@@ -150,7 +151,7 @@ async def test_second_user_of_a_file_is_told_so(path: Path) -> None:
 def test_damaged_file_is_named_and_left_as_it_is(path: Path, content: bytes) -> None:
     async def work() -> None:
         database = Database(path)
-        with pytest.raises(DatabaseError, match=r"psn1\.sqlite cannot be used: "):
+        with pytest.raises(DatabaseUnusableError, match=r"psn1\.sqlite cannot be used: "):
             await database.open(SCHEMA)
         await database.close()
 
@@ -172,7 +173,7 @@ def test_damaged_file_is_named_and_left_as_it_is(path: Path, content: bytes) -> 
 )
 async def test_file_of_another_schema_is_refused(path: Path, schema: Schema, problem: str) -> None:
     await open_and_write(path, "one")
-    with pytest.raises(DatabaseError, match=problem):
+    with pytest.raises(DatabaseUnusableError, match=problem):
         await Database(path).open(schema)
     assert await reopen(path) == ["one"]
 
@@ -181,7 +182,7 @@ async def test_database_of_another_program_is_refused(path: Path) -> None:
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE bookmark (url TEXT)")
-    with pytest.raises(DatabaseError, match="belongs to a node of another kind or to another program"):
+    with pytest.raises(DatabaseUnusableError, match="belongs to a node of another kind or to another program"):
         await Database(path).open(SCHEMA)
 
 
@@ -213,6 +214,21 @@ def test_virtual_time_stands_still_while_a_write_is_under_way(path: Path) -> Non
 
     with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=True)) as runner:
         assert runner.run(work()) == 0.0
+
+
+async def test_nobody_else_may_read_what_it_makes(path: Path) -> None:
+    database = Database(path)
+    await database.open(SCHEMA)
+    await database.write([(INSERT, (1, "one"))])
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in (path.parent, *path.parent.iterdir())}
+    assert modes == {
+        "campus": 0o700,
+        "psn1.sqlite": 0o600,
+        "psn1.sqlite-shm": 0o600,
+        "psn1.sqlite-wal": 0o600,
+        "psn1.sqlite.lock": 0o600,
+    }
+    await database.close()
 
 
 PROGRAM = """

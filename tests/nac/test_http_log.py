@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from nac.http_log import LONGEST_REASON, build_http_log
 from nac.journal import Fact
-
-
-class MalformedError(Exception):
-    """A peer's fault."""
 
 
 @pytest.fixture
@@ -27,17 +24,17 @@ def log(records: list[tuple[str, str, dict[str, Fact]]]) -> logging.Logger:
     def observe(event: str, reason: str, facts: Mapping[str, Fact]) -> None:
         records.append((event, reason, dict(facts)))
 
-    return build_http_log(observe, event="refused", malformed=(MalformedError,))
+    return build_http_log(observe, event="refused")
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.ERROR])
 def test_a_malformed_request_is_a_record(log: logging.Logger, records: list[Any], level: int) -> None:
-    log.log(level, "Error handling request from %s", "127.0.0.1", exc_info=MalformedError("bad\r\n  line"))
+    log.log(level, "Error handling request from %s", "127.0.0.1", exc_info=BadHttpMessage("bad\r\n  line"))
     assert records == [("refused", "not a whole HTTP request: bad line", {"remote": "127.0.0.1"})]
 
 
 def test_a_reason_has_a_bound(log: logging.Logger, records: list[Any]) -> None:
-    log.error("Error", exc_info=MalformedError("x" * 10_000))
+    log.error("Error", exc_info=BadHttpMessage("x" * 10_000))
     assert len(records[0][1]) == LONGEST_REASON
 
 
