@@ -54,12 +54,22 @@ def read_alarm(record: SyslogRecord, now: datetime) -> Alarm:
         severity=record.severity,
         code=record.code,
         name=record.text,
-        detail=", ".join(f"{key}={value}" for key, value in record.attributes),
+        detail=_render_detail(record.attributes),
     )
 
 
-def build_link_alarm(node: str, cause: str, now: datetime) -> Alarm:
-    """Build the alarm of this node's own broken link."""
+def build_link_alarm(node: str, attributes: Iterable[tuple[str, str]], now: datetime) -> Alarm:
+    """Build the alarm of this node's own broken link, with the attributes that `ldd.link_alarm` gives it."""
     entry = QUEUE_LINK_ERROR
-    detail = f"Message=From {node} To the message broker, Cause={cause}"
-    return Alarm(at=now, server=node, severity=entry.severity, code=entry.code, name=entry.text, detail=detail)
+    return Alarm(
+        at=now,
+        server=node,
+        severity=entry.severity,
+        code=entry.code,
+        name=entry.text,
+        detail=_render_detail(attributes),
+    )
+
+
+def _render_detail(attributes: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in attributes)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ldd.link import Delivery, Json
+from ldd.link import Delivery, Json, NotTakenError
 from mnt.store import MonitoringStore
 from mnt.store_schema import Position
+from nac.database import DatabaseError
 from nac.runtime import Runtime
 from nac.syslog import MOST_SEGMENTS, MalformedSyslogError, SyslogRecord, parse_record, parse_segment
-
-_GREATEST_NUMBER = 1 << 62
-"""Beyond it the store could not count on."""
 
 
 class LetterIntake:
@@ -32,10 +30,7 @@ class LetterIntake:
         self._on_record = on_record
 
     async def receive(self, delivery: Delivery) -> None:
-        """Take a delivery (`ldd.link.Receiver`); raises `nac.database.DatabaseError` where it cannot be stored."""
-        if not 0 < delivery.first < _GREATEST_NUMBER:
-            self._refuse(delivery.sender, f"letters cannot count from {delivery.first}")
-            return
+        """Take a delivery (`ldd.link.Receiver`); raises `NotTakenError` where it cannot be stored at present."""
         stream = _clean(delivery.stream)
         expected = self._store.find_next(stream) or 1
         if delivery.first > expected:
@@ -46,7 +41,10 @@ class LetterIntake:
             position = Position(stream=stream, number=number)
             self._store.note_position(position, sender=_clean(delivery.sender), now=self._runtime.clock.now())
             self._take(letter, position, delivery.sender)
-        await self._store.commit()
+        try:
+            await self._store.commit()
+        except DatabaseError as error:
+            raise NotTakenError(str(error)) from error
 
     def _take(self, letter: Json, position: Position, sender: str) -> None:
         try:

@@ -10,7 +10,8 @@ import asyncio
 
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
-from ldd.link import Link, LinkEvent
+from ldd.link import Link
+from ldd.link_alarm import LinkAlarm
 from ldd.replication import Replication
 from mnt.alarms import ALARM_LIMIT, Alarm, Alarms, build_link_alarm, read_alarm
 from mnt.config import MntConfig
@@ -54,14 +55,14 @@ class MonitoringNode:
         path = config.state_dir / f"{config.name}.sqlite" if config.state_dir is not None else None
         self._store = MonitoringStore(path, runtime, find_session=self.directory.find)
         self._replication: Replication | None = None
+        self._link_alarm: LinkAlarm | None = None
         if link is not None:
             link.receive(config.name, LetterIntake(runtime, self._store, self._take_record).receive)
-            link.watch(self._watch_link)
+            self._link_alarm = LinkAlarm(runtime, link, name=config.name)
             if config.era is not Era.OFF:
                 self._replication = Replication(runtime, directory=self.rsd, link=link)
         self._receiver = SyslogReceiver(runtime, Reassembly(lifetime=config.segment_timeout), self._take_datagrams)
         self._api = _build_api(config, runtime, self.directory)
-        self._is_cut_off = False
         self._job: asyncio.TimerHandle | None = None
 
     @property
@@ -94,6 +95,8 @@ class MonitoringNode:
             await self._recall()
             if self._replication is not None:
                 self._replication.start()
+            if self._link_alarm is not None:
+                self._link_alarm.start(self._raise_link_alarm)
             if self._link is not None:
                 await self._link.start()
             self._receiver.start(self.config.address, self.config.syslog_port)
@@ -112,10 +115,12 @@ class MonitoringNode:
         if self._api is not None:
             await self._api.stop()
         self._receiver.stop()
-        if self._link is not None:
-            await self._link.stop()
         if self._replication is not None:
             await self._replication.stop()
+        if self._link is not None:
+            await self._link.stop()
+        if self._link_alarm is not None:
+            self._link_alarm.stop()
         await self._store.close()
 
     def snapshot(self) -> list[dict[str, str | None]]:
@@ -151,19 +156,10 @@ class MonitoringNode:
         if record.code in EVENTS:
             self._store.note_session(find_session_id(record))
 
-    def _watch_link(self, event: LinkEvent, text: str) -> None:
-        """Raise an alarm of this node's own where its link breaks, as policy service nodes do."""
-        match event:
-            case LinkEvent.DOWN:
-                self._is_cut_off = True
-                self._runtime.write("queue-link-error", f"nothing reaches the other nodes: {text}")
-                self._raise_alarm(build_link_alarm(self.name, text, self._runtime.clock.now()), None)
-                self._store.commit_soon()
-            case LinkEvent.UP if self._is_cut_off:
-                self._is_cut_off = False
-                self._runtime.write("queue-link-restored", f"the other nodes can be reached again: {text}")
-            case LinkEvent.DROPPED:
-                self._runtime.write("queue-overflow", text)
+    def _raise_link_alarm(self, attributes: list[tuple[str, str]]) -> None:
+        """Raise the alarm of this node's own broken link, as policy service nodes do at their MNT."""
+        self._raise_alarm(build_link_alarm(self.name, attributes, self._runtime.clock.now()), None)
+        self._store.commit_soon()
 
     def _raise_alarm(self, alarm: Alarm, position: Position | None) -> None:
         self.alarms.rows.append(alarm)
@@ -200,10 +196,8 @@ class MonitoringNode:
         """Write changes to the journal, and note whom they concern for the store."""
         for change in changes:
             self._store.note_session(change.session_id)
-            facts: dict[str, Fact] = {"session_id": change.session_id}
-            if change.session is not None:
-                facts |= _list_facts(change.session)
-            self._runtime.write(change.event, change.reason, facts)
+            known = {"mac": change.mac} if change.session is None else _list_facts(change.session)
+            self._runtime.write(change.event, change.reason, {"session_id": change.session_id} | known)
 
 
 def _build_api(config: MntConfig, runtime: Runtime, directory: SessionDirectory) -> RestApi | None:
@@ -219,7 +213,7 @@ def _build_api(config: MntConfig, runtime: Runtime, directory: SessionDirectory)
     return RestApi(api_config, runtime, RestAnswers(directory))
 
 
-def _list_facts(session: MonitoredSession) -> dict[str, Fact]:
+def _list_facts(session: MonitoredSession) -> dict[str, str]:
     return {
         "mac": session.mac,
         "user_name": session.user_name,

@@ -10,19 +10,17 @@ import base64
 import binascii
 import hmac
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.utils import format_datetime
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from mnt.rest_answers import RestAnswer, RestAnswers, Route, fail
 from nac.binding import bind_tcp
 from nac.http_log import LONGEST_REASON, build_http_log
+from nac.http_server import build_guard, build_stamp
 from nac.runtime import Runtime
 
 CONTENT_TYPE = "application/xml"
@@ -30,8 +28,6 @@ CONTENT_TYPE = "application/xml"
 REALM = "MnT REST API"
 MAXIMUM_BODY = 64 << 10
 SHUTDOWN_TIMEOUT = timedelta(seconds=1)
-MALFORMED_HTTP = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
-"""What aiohttp raises where a peer sends what is no HTTP, or goes away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +60,7 @@ class RestApi:
             self._runner = web.AppRunner(
                 self._build_application(),
                 access_log=None,
-                logger=build_http_log(self._runtime.observe, event="api-refused", malformed=MALFORMED_HTTP),
+                logger=build_http_log(self._runtime.observe, event="api-refused"),
                 shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
             )
             await self._runner.setup()
@@ -82,8 +78,10 @@ class RestApi:
             await runner.cleanup()
 
     def _build_application(self) -> web.Application:
-        application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[self._build_guard()])
-        application.on_response_prepare.append(self._stamp)
+        application = web.Application(
+            client_max_size=MAXIMUM_BODY, middlewares=[build_guard(self._refuse), self._build_gate()]
+        )
+        application.on_response_prepare.append(build_stamp(self._runtime.clock))
         application.router.add_routes(
             [web.get(path, self._build_handler(route)) for path, route in self._answers.routes.items()]
         )
@@ -97,35 +95,31 @@ class RestApi:
 
         return handle
 
-    def _build_guard(self) -> Middleware:
-        """Build the middleware that lets only the right user in, and answers failures in the API's own form."""
+    def _build_gate(self) -> Middleware:
+        """Build the middleware that lets only the right user in."""
         expected = f"{self._config.user}:{self._config.password}".encode()
 
         @web.middleware
-        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            headers: Mapping[str, str] = {}
-            if not hmac.compare_digest(_read_credentials(request), expected):
-                answer = fail(HTTPStatus.UNAUTHORIZED, "user and password are required")
-                headers = {hdrs.WWW_AUTHENTICATE: f'Basic realm="{REALM}"'}
-            else:
-                try:
-                    return await handler(request)
-                except web.HTTPException as error:
-                    answer = fail(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
-            self._write("api-refused", request, answer)
-            return _render(answer, headers)
+        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            given = _read_credentials(request)
+            if hmac.compare_digest(given, expected):
+                return await handler(request)
+            reason = f"user and password are {'wrong' if given else 'required'}"
+            response = self._refuse(request, HTTPStatus.UNAUTHORIZED, reason)
+            response.headers[hdrs.WWW_AUTHENTICATE] = f'Basic realm="{REALM}"'
+            return response
 
-        return guard
+        return gate
+
+    def _refuse(self, request: web.Request, status: HTTPStatus, reason: str) -> web.Response:
+        """Refuse a request in the API's own form."""
+        answer = fail(status, reason)
+        self._write("api-refused", request, answer)
+        return _render(answer)
 
     def _write(self, event: str, request: web.Request, answer: RestAnswer) -> None:
         facts = {"remote": request.remote or "", "path": request.path[:LONGEST_REASON], "status": answer.status.value}
         self._runtime.write(event, answer.reason[:LONGEST_REASON], facts)
-
-    async def _stamp(self, _: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Mark every answer with the lab's time instead of the machine's, and as nothing to be kept."""
-        response.headers["Date"] = format_datetime(self._runtime.clock.now(), usegmt=True)
-        response.headers["Server"] = "Posture Lab"
-        response.headers["Cache-Control"] = "no-store"
 
 
 def _read_credentials(request: web.Request) -> bytes:
@@ -139,5 +133,5 @@ def _read_credentials(request: web.Request) -> bytes:
         return b""
 
 
-def _render(answer: RestAnswer, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, content_type=CONTENT_TYPE, headers=headers)
+def _render(answer: RestAnswer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, content_type=CONTENT_TYPE)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnt.session import EVENTS, MonitoredSession, SessionEvent, SessionState
+from mnt.session_attributes import find_endpoint_mac
 from nac.posture import PostureStatus
 from nac.syslog import SyslogRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionChange:
-    """One change. `session` is None where the record did nothing."""
+    """One change. `session` is None where the record did nothing; `mac` is then whom it speaks of, if it says so."""
 
     event: str
     reason: str
     session_id: str
     session: MonitoredSession | None = None
+    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ def describe_ignored(session: MonitoredSession | None, record: SyslogRecord, ses
     if not session_id:
         why = "it names no session"
     elif session is None:
-        why = "it speaks of a session not known here, and only a passed authentication makes one"
+        why = f"session {session_id} is not known here, and only a passed authentication makes one"
     else:
-        why = "the session is terminated, and only a new passed authentication revives it"
+        why = f"session {session_id} is terminated, and only a new passed authentication revives it"
     reason = f"{_name(record)} changes nothing: {why}"
-    return SessionChange(event="record-ignored", reason=reason, session_id=session_id)
+    mac = session.mac if session else find_endpoint_mac(record)
+    return SessionChange(event="record-ignored", reason=reason, session_id=session_id, mac=mac)
 
 
 def _change(event: str, reason: str, session: MonitoredSession) -> SessionChange:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from mnt.reassembly import Reassembly
 from nac.binding import bind_udp
@@ -50,6 +51,7 @@ class SyslogReceiver:
 
     def _read(self, sock: socket.socket) -> None:
         """Read a batch of what has arrived."""
+        keeper = self._runtime.gate.entering
         for _ in range(_BATCH):
             try:
                 data, source = sock.recvfrom(_LONGEST_DATAGRAM)
@@ -57,8 +59,17 @@ class SyslogReceiver:
                 break
             except OSError:
                 continue  # it says nothing about the next datagram
-            self._take(data, source[0])
+            if keeper is None:
+                self._take(data, source[0])
+            else:
+                keeper(source, sock.getsockname(), partial(self._take_kept, data, source[0]))
         self._report_lost()
+
+    def _take_kept(self, data: bytes, source: str) -> None:
+        """Take what the keeper of the gate has let in, unless the socket is closed by now."""
+        if self._sock is not None:
+            self._take(data, source)
+            self._report_lost()
 
     def _take(self, data: bytes, source: str) -> None:
         try:

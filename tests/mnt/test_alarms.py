@@ -18,14 +18,14 @@ def test_an_alarm_is_read_from_its_record(record: Callable[..., SyslogRecord], n
 
 
 def test_the_nodes_own_alarm_reads_like_that_of_others(now: datetime) -> None:
-    alarm = build_link_alarm("mnt1", "no route", now)
+    alarm = build_link_alarm("mnt1", [("Message", "From mnt1 To psn1"), ("Cause", "no route")], now)
     assert (alarm.server, alarm.code, alarm.name) == ("mnt1", QUEUE_LINK_ERROR.code, "Queue Link Error")
-    assert alarm.detail == "Message=From mnt1 To the message broker, Cause=no route"
+    assert alarm.detail == "Message=From mnt1 To psn1, Cause=no route"
 
 
 def test_the_latest_alarms_are_kept_and_can_be_sent_as_json(now: datetime) -> None:
     alarms = Alarms(limit=2)
-    alarms.restore(build_link_alarm(name, "x", now) for name in ("a", "b", "c"))
+    alarms.restore(build_link_alarm(name, [("Cause", "x")], now) for name in ("a", "b", "c"))
     told = json.loads(json.dumps(alarms.snapshot()))
     assert [alarm["server"] for alarm in told] == ["b", "c"]
     assert told[0]["at"] == now.isoformat()

@@ -141,6 +141,8 @@ def test_an_interim_for_an_unknown_session_is_told_and_creates_none() -> None:
     async def story(bench: Bench) -> None:
         await bench.tell(3002)
         assert bench.events() == ["record-ignored"]
+        (ignored,) = [record for record in bench.journal if record.event == "record-ignored"]
+        assert str(ignored.facts["session_id"]) in ignored.reason
         assert bench.node.snapshot() == []
         assert len(bench.node.live_log.accounting) == 1
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import ssl
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import pytest
 import trustme
@@ -13,6 +17,7 @@ from ldd.era import Era
 from ldd.record import TOPIC, RecordState, SessionRecord, encode_record
 from mnt.session import SessionState
 from nac.syslog_catalogue import QUEUE_LINK_ERROR
+from posturelab.mistake import MistakeWatch
 from tests.mnt.node_bench import Bench, run, settle
 
 
@@ -71,7 +76,9 @@ def test_the_nodes_own_broken_link_is_an_alarm_and_its_end_is_told() -> None:
         bench.broker.cut("mnt1", reason="the cable is out")
         bench.broker.restore("mnt1")
         await settle()
-        assert [alarm.server for alarm in bench.node.alarms.rows] == ["mnt1"]
+        (alarm,) = bench.node.alarms.rows
+        assert (alarm.server, alarm.code) == ("mnt1", QUEUE_LINK_ERROR.code)
+        assert alarm.detail == "Message=From mnt1 To the message broker, Cause=the cable is out"
         assert bench.events() == ["queue-link-error", "alarm-raised", "queue-link-restored"]
         assert "the cable is out" in bench.reasons("queue-link-error")[0]
 
@@ -148,3 +155,44 @@ def test_everything_can_be_sent_as_json() -> None:
         assert told[1][0]["name"] == "Queue Link Error"
 
     run(story)
+
+
+def test_a_store_that_is_locked_is_no_mistake_and_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.01))  # how long a lock is waited for
+
+    async def story(bench: Bench) -> None:
+        watch = MistakeWatch(bench.journal)
+        asyncio.get_running_loop().set_exception_handler(watch)
+        path = tmp_path / "mnt1.sqlite"
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(3):
+                await bench.post(3002)
+            await asyncio.sleep(5)
+            assert bench.events("store-failed", "store-recovered") == ["store-failed"]
+            other.execute("ROLLBACK")
+            await asyncio.sleep(5)
+            assert bench.events("store-failed", "store-recovered") == ["store-failed", "store-recovered"]
+            assert other.execute("SELECT number FROM accounting ORDER BY number").fetchall() == [(1,), (2,), (3,)]
+            assert other.execute("SELECT next FROM streams").fetchall() == [(4,)]
+        await bench.post(3002)
+        assert len(bench.node.live_log.accounting) == 4
+        assert watch.mistakes == []
+
+    run(story, state_dir=tmp_path)
+
+
+def test_a_node_that_stops_takes_letters_until_its_link_has_ended_but_no_sessions() -> None:
+    async def story(bench: Bench) -> None:
+        stopping = asyncio.create_task(bench.node.stop())
+        bench.psn1.publish(TOPIC, "S1", b"{}")
+        bench.psn1.post("mnt1", json.dumps([line.decode() for line in bench.encode(3002)]).encode())
+        await stopping
+        assert "rsd-record-refused" not in bench.events()
+        await bench.node.start()
+        await settle()
+        assert len(bench.node.live_log.accounting) == 1
+
+    run(story, era=Era.POSTURE_SHARING)

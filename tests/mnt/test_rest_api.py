@@ -113,6 +113,9 @@ async def test_without_the_right_password_nothing_is_told(
         assert response.headers["WWW-Authenticate"] == 'Basic realm="MnT REST API"'
         assert response.headers["Content-Type"] == "application/xml"
     assert house.events() == ["api-refused"]
+    (refused,) = house.runtime.journal
+    is_wrong = authorization is not None and authorization.startswith("Basic Y")
+    assert refused.reason.endswith(f"user and password are {'wrong' if is_wrong else 'required'}")
     assert "pässword" not in str(list(house.runtime.journal))
 
 

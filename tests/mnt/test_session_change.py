@@ -9,6 +9,7 @@ import pytest
 
 from mnt.session_directory import SessionDirectory
 from nac.syslog import SyslogRecord
+from tests.mnt.conftest import SESSION
 
 Maker = Callable[..., SyslogRecord]
 Step = tuple[int, str, str]
@@ -72,7 +73,7 @@ UNKNOWN, COMPLIANT = "Unknown", "Compliant"
                 (
                     "record-ignored",
                     "accounting interim 3002 of psn2 changes nothing: "
-                    "the session is terminated, and only a new passed authentication revives it",
+                    f"session {SESSION} is terminated, and only a new passed authentication revives it",
                 )
             ],
         ),
@@ -83,7 +84,7 @@ UNKNOWN, COMPLIANT = "Unknown", "Compliant"
                 (
                     "record-ignored",
                     "accounting interim 3002 of psn2 changes nothing: "
-                    "it speaks of a session not known here, and only a passed authentication makes one",
+                    f"session {SESSION} is not known here, and only a passed authentication makes one",
                 )
             ],
         ),

@@ -80,7 +80,7 @@ async def test_rows_positions_and_sessions_come_back(
     store: MonitoringStore, sessions: dict[str, MonitoredSession], record: Maker, now: datetime
 ) -> None:
     await store.open(now)
-    rows = [make_row(record, now), make_row(record, now, 5200), build_link_alarm("psn1", "why", now)]
+    rows = [make_row(record, now), make_row(record, now, 5200), build_link_alarm("psn1", [("Cause", "why")], now)]
     for number, row in enumerate(rows):
         store.note_row(row, Position(stream="s", number=number))
         store.note_position(Position(stream="s", number=number), sender="psn1", now=now)
@@ -157,7 +157,7 @@ async def test_a_purge_removes_what_is_older_and_the_streams_long_silent(
     for age in (3, 2, 1):
         position = Position(stream=f"s{age}", number=1)
         open_store.note_row(make_row(record, now - age * DAY), position)
-        open_store.note_row(build_link_alarm("psn1", "why", now - age * DAY), None)
+        open_store.note_row(build_link_alarm("psn1", [("Cause", "why")], now - age * DAY), None)
         open_store.note_position(position, sender="psn1", now=now - age * DAY)
     await open_store.commit()
     assert open_store.oldest_at == now - 3 * DAY
