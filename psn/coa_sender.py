@@ -19,6 +19,7 @@ from radius.client import NoResponseError, Peer, RadiusClient
 from radius.client_table import Client, ClientTable
 from radius.dynamic_authorization import ErrorCause, build_request
 from radius.packet import Attribute, Code, Packet, address, text
+from radius.remedy import for_silent_device
 from radius.retransmission import Retransmission
 
 
@@ -43,18 +44,18 @@ class CoaSender:
 
     async def send(self, session: Session, order: CoaOrder) -> CoaOutcome:
         """Send one command for one session and report the outcome; never raises for what the NAD or the data is."""
-        learned = self._devices.find(session.device_ip) if session.device_ip else None
-        if learned is None:
+        device = self._devices.find_named(session.nad, session.device_ip) if session.device_ip else None
+        if device is None:
             return self.fail(session, order, CoaEnd.NO_DEVICE, "no network device is known for this session")
-        end, reason = await self._exchange(learned.client, session, order)
-        return self._report(session, order, end, reason, port=learned.client.coa_port)
+        end, reason = await self._exchange(device, session, order)
+        return self._report(session, order, end, reason, port=device.coa_port)
 
     def fail(self, session: Session, order: CoaOrder, end: CoaEnd, reason: str) -> CoaOutcome:
         """Report that no request could be made."""
         return self._report(session, order, end, reason, port=0)
 
     async def _exchange(self, device: Client, session: Session, order: CoaOrder) -> tuple[CoaEnd, str]:
-        host, command = session.device_ip, order.command
+        host, command = device.coa_host or session.device_ip, order.command
         code = Code.DISCONNECT_REQUEST if command is CoaCommand.DISCONNECT else Code.COA_REQUEST
         facts = {"session_id": session.session_id, "mac": session.mac, "nad": session.nad, "command": command.name}
         try:
@@ -65,9 +66,11 @@ class CoaSender:
         except NoResponseError as error:
             if error.fault is not None:
                 return CoaEnd.INVALID_REPLY, f"no valid answer from {host}: {error.fault}"
-            return CoaEnd.NO_REPLY, f"no answer from {host} to {error.attempts} requests"
+            hint = "" if device.coa_host else for_silent_device(host)
+            return CoaEnd.NO_REPLY, f"no answer from {host} to {error.attempts} requests{hint}"
         except (ValueError, OSError) as error:
-            return CoaEnd.NO_REPLY, f"no request could be sent to {host}: {error}"
+            why = getattr(error, "strerror", None) or error
+            return CoaEnd.NO_REPLY, f"no request could be sent to {host}: {why}"
         return judge_reply(reply)
 
     def _report(self, session: Session, order: CoaOrder, end: CoaEnd, reason: str, *, port: int) -> CoaOutcome:

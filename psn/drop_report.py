@@ -1,8 +1,8 @@
 """What MNT is told of datagrams that the RADIUS ports discard: 5405 and 5413, and never more than a few a second.
 
-Only the reason is known here, since nothing in a discarded datagram can be believed. An Access-Request is authentic by
-its Message-Authenticator and an Accounting-Request by its own authenticator, so that the port tells which was wrong.
-The journal has every drop; MNT does not need a flood to see that there is one.
+Only the reason and whose address it is are known here, since nothing in a discarded datagram can be believed. An
+Access-Request is authentic by its Message-Authenticator and an Accounting-Request by its own authenticator, so that the
+port tells which was wrong. The journal has every drop; MNT does not need a flood to see that there is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from nac.journal import Fact
 from nac.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED, CatalogueEntry, render_reason
 from psn.audit import Audit
-from radius.client_table import ClientTable
 from radius.observer import Observer
 from radius.remedy import DropReason
 
@@ -38,10 +37,9 @@ _NOT_AUTHENTIC: Mapping[CatalogueEntry, int] = MappingProxyType({REQUEST_DROPPED
 class DropReport:
     """Ships the drops of one node."""
 
-    def __init__(self, *, runtime: Runtime, devices: ClientTable, audit: Audit) -> None:
+    def __init__(self, *, runtime: Runtime, audit: Audit) -> None:
         """Begin with the first second still to come."""
         self._runtime = runtime
-        self._devices = devices
         self._audit = audit
         self._second: datetime | None = None
         self._shipped = 0
@@ -54,7 +52,7 @@ class DropReport:
             self._runtime.write(event, reason, facts)
             code = codes.get(str(facts.get("drop")))
             if code is not None and self._has_room():
-                self._audit.ship(entry, self._list_record(str(facts["address"]), code))
+                self._audit.ship(entry, _list_record(facts, code))
 
         return observe
 
@@ -67,13 +65,13 @@ class DropReport:
         self._shipped += 1
         return self._shipped <= MOST_A_SECOND
 
-    def _list_record(self, source: str, code: int) -> list[tuple[str, str]]:
-        learned = self._devices.find(source)
-        pairs = [
-            ("ConfigVersionId", "1"),
-            ("Device IP Address", source),
-            ("Protocol", "Radius"),
-            ("NetworkDeviceName", learned.client.name if learned else ""),
-            ("FailureReason", render_reason(code)),
-        ]
-        return [pair for pair in pairs if pair[1]]
+
+def _list_record(facts: Mapping[str, Fact], code: int) -> list[tuple[str, str]]:
+    pairs = [
+        ("ConfigVersionId", "1"),
+        ("Device IP Address", str(facts["address"])),
+        ("Protocol", "Radius"),
+        ("NetworkDeviceName", str(facts["client"])),
+        ("FailureReason", render_reason(code)),
+    ]
+    return [pair for pair in pairs if pair[1]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from nac.identity import find_mac
 
-LONGEST_NAME, LONGEST_VALUE = 128, 4096
+LONGEST_NAME, LONGEST_VALUE = 128, 256
 """Characters of what another node may say."""
 
 _END = 1 << 33

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from pathlib import Path
 
+from ldd.digest import Digest, find_bucket
 from nac.database import Database, Schema
 from nac.runtime import Runtime
 from psn.endpoint_attribute import EndpointAttribute
@@ -26,8 +26,8 @@ SCHEMA = Schema(
         PRIMARY KEY (mac, name)
     ) WITHOUT ROWID""",
 )
-GROUPS = 256
-"""Endpoints are compared between nodes in so many groups, by the last octet of their MAC."""
+SHARE = ""
+"""All attributes are one share of the digest, for they have no owner."""
 
 _REPLACE = "REPLACE INTO endpoint_attribute (mac, name, value, at, node) VALUES (?, ?, ?, ?, ?)"
 _SELECT = "SELECT mac, name, value, at, node FROM endpoint_attribute"
@@ -47,7 +47,7 @@ class EndpointStore:
         self._database: Database | None = None
         self._last_write: asyncio.Future[None] | None = None
         self._attributes: dict[str, dict[str, EndpointAttribute]] = {}
-        self._fingerprints = [0] * GROUPS
+        self.digest = Digest()
         self._listener: Listener | None = None
 
     async def open(self) -> None:
@@ -66,7 +66,7 @@ class EndpointStore:
         if database is not None:
             await database.close()
             self._attributes.clear()
-            self._fingerprints = [0] * GROUPS
+            self.digest.clear()
 
     async def settled(self) -> None:
         """Wait until everything set so far is written, or the journal says why it cannot be."""
@@ -103,14 +103,9 @@ class EndpointStore:
         if taken:
             self._write(taken)
 
-    @property
-    def fingerprints(self) -> tuple[int, ...]:
-        """For each group of endpoints 64 bits that are equal where all attributes are."""
-        return tuple(self._fingerprints)
-
-    def list_attributes(self, groups: Collection[int]) -> list[EndpointAttribute]:
-        """List what is known of the endpoints of some groups, by MAC and name."""
-        macs = sorted(mac for mac in self._attributes if _group(mac) in groups)
+    def list_attributes(self, buckets: Collection[int]) -> list[EndpointAttribute]:
+        """List what is known of the endpoints of some buckets of the digest, by MAC and name."""
+        macs = sorted(mac for mac in self._attributes if find_bucket(mac) in buckets)
         return [attribute for mac in macs for _, attribute in sorted(self._attributes[mac].items())]
 
     def _merge(self, attribute: EndpointAttribute) -> bool:
@@ -126,11 +121,11 @@ class EndpointStore:
     def _take(self, attribute: EndpointAttribute) -> None:
         """Hold an attribute in the place of what was known."""
         known = self._attributes.setdefault(attribute.mac, {})
-        group = _group(attribute.mac)
+        bucket = find_bucket(attribute.mac)
         if attribute.name in known:
-            self._fingerprints[group] ^= _fingerprint(known[attribute.name])
+            self.digest.remove(SHARE, bucket, _distinguish(known[attribute.name]))
         known[attribute.name] = attribute
-        self._fingerprints[group] ^= _fingerprint(attribute)
+        self.digest.add(SHARE, bucket, _distinguish(attribute))
 
     def _write(self, attributes: list[EndpointAttribute]) -> None:
         if self._database is not None:
@@ -145,10 +140,6 @@ class EndpointStore:
             self._runtime.write("endpoint-store-failed", why)
 
 
-def _group(mac: str) -> int:
-    return int(mac[-2:], 16)
-
-
-def _fingerprint(attribute: EndpointAttribute) -> int:
-    parts = (attribute.mac, attribute.name, attribute.value, attribute.at.isoformat(), attribute.node)
-    return int.from_bytes(blake2b("\0".join(parts).encode(), digest_size=8).digest())
+def _distinguish(attribute: EndpointAttribute) -> str:
+    """Tell an attribute from all others."""
+    return "\0".join((attribute.mac, attribute.name, attribute.value, attribute.at.isoformat(), attribute.node))

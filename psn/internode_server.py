@@ -17,11 +17,10 @@ from http import HTTPStatus
 from xml.etree.ElementTree import Element
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler
 
 from nac.binding import bind_tcp
 from nac.http_log import build_http_log
+from nac.http_server import RefusedError, build_guard, read_body
 from nac.owned_tasks import OwnedTasks
 from nac.posture_message import append_texts, encode_xml
 from nac.runtime import Runtime
@@ -38,7 +37,6 @@ MAXIMUM_HANDSHAKES = 64
 BACKLOG = 128
 ACCEPT_PAUSE = timedelta(seconds=1)
 MNT_API = "/admin/API/mnt/"
-_MALFORMED_HTTP = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 
 _NOT_MNT = (
     ("http-code", "500"),
@@ -82,7 +80,7 @@ class InternodeServer:
         runner = self._runner = web.AppRunner(
             self._build_application(),
             access_log=None,
-            logger=build_http_log(self._runtime.observe, event="internode-refused", malformed=_MALFORMED_HTTP),
+            logger=build_http_log(self._runtime.observe, event="internode-refused"),
             shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
         )
         await runner.setup()
@@ -129,34 +127,21 @@ class InternodeServer:
         self._runtime.write("internode-refused", reason, {"remote": remote})
 
     def _build_application(self) -> web.Application:
-        application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[self._guard])
+        application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[build_guard(self._answer_refusal)])
         application.router.add_routes(
             [web.post(COA_PATH, self._serve_coa), web.get(MNT_API + "{operation:.*}", _serve_not_mnt)]
         )
         return application
 
     async def _serve_coa(self, request: web.Request) -> web.Response:
-        async with asyncio.timeout(BODY_TIMEOUT.total_seconds()):
-            data = await request.read()
-        outcome = await self._on_coa(decode_proxy_coa(data))
+        try:
+            order = decode_proxy_coa(await read_body(request, within=BODY_TIMEOUT))
+        except CoaMessageError as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        outcome = await self._on_coa(order)
         return web.Response(body=encode_outcome(outcome), content_type="application/json")
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Turn whatever a peer did wrong into one clear sentence and a record."""
-        try:
-            return await handler(request)
-        except CoaMessageError as error:
-            status, reason = HTTPStatus.BAD_REQUEST, str(error)
-        except web.HTTPRequestEntityTooLarge:
-            status, reason = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {MAXIMUM_BODY} octets"
-        except web.RequestPayloadError:
-            status, reason = HTTPStatus.BAD_REQUEST, "the body is not as its headers announce"
-        except TimeoutError:
-            seconds = f"{BODY_TIMEOUT.total_seconds():g} seconds"
-            status, reason = HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {seconds}"
-        except web.HTTPException as error:
-            status, reason = HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}"
+    def _answer_refusal(self, request: web.Request, status: HTTPStatus, reason: str) -> web.Response:
         self._refuse(reason, request.remote or "")
         return web.Response(status=status, body=json.dumps({"error": reason}).encode(), content_type="application/json")
 

@@ -16,6 +16,9 @@ from ldd.link import Link
 from ldd.replication import Replication
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
+from psn.accept import build_templates
+from psn.access import AccessService
+from psn.accounting import AccountingService
 from psn.audit import Audit
 from psn.coa import CoaCommand, CoaOrder, CoaOutcome
 from psn.coa_sender import CoaSender
@@ -30,10 +33,11 @@ from psn.owner_lookup import OwnerLookup
 from psn.portal import PortalConfig, PosturePortal
 from psn.posture_outcome import PostureOutcome
 from psn.posture_result import PostureResult
-from psn.radius_services import RadiusServices, build_services
+from psn.radius_services import RadiusServices
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_events import SessionEvent
+from psn.session_identity import SessionIdentity
 from psn.sessions_elsewhere import SessionsElsewhere
 from psn.sharing import Sharing
 from psn.syslog_sender import SyslogSender
@@ -117,7 +121,7 @@ class PolicyServiceNode:
         sender = self._build_coa_sender(parts, audit)
         owners = self._build_owner_lookup()
         await self._start_coa(parts, sender, owners)
-        portal = self._build_portal(audit, sender, owners)
+        portal = self._build_portal(self._build_outcome(audit, sender), owners)
         parts.push_async_callback(portal.stop)
         await portal.start()
         self.ports.update(portal.ports)
@@ -138,7 +142,7 @@ class PolicyServiceNode:
 
     def _build_coa_sender(self, parts: AsyncExitStack, audit: Audit) -> CoaSender:
         config, runtime = self.config, self._runtime
-        client = RadiusClient(host=config.address, random=runtime.random, observe=runtime.observe)
+        client = RadiusClient(host=config.address, random=runtime.random, observe=runtime.observe, gate=runtime.gate)
         parts.callback(client.close)
         parts.push_async_callback(self._tasks.cancel)
         return CoaSender(
@@ -179,22 +183,23 @@ class PolicyServiceNode:
         await server.start()
         self.ports["internode"] = server.port
 
-    def _build_portal(self, audit: Audit, sender: CoaSender, owners: OwnerLookup) -> PosturePortal:
-        config = self.config
-
+    def _build_outcome(self, audit: Audit, sender: CoaSender) -> PostureOutcome:
         async def reauthenticate(session: Session, cause: str) -> None:
             """Send a CoA for the entry held here, as a posture result does, be it a stale or phantom one."""
             order = CoaOrder(command=CoaCommand.REAUTHENTICATE_LAST, cause=cause, source_component="Posture")
             await sender.send(session, order)
 
-        outcome = PostureOutcome(
+        return PostureOutcome(
             runtime=self._runtime,
-            settings=config.posture,
+            settings=self.config.posture,
             endpoints=self.endpoints,
             audit=audit,
             reauthenticate=reauthenticate,
             tasks=self._tasks,
         )
+
+    def _build_portal(self, outcome: PostureOutcome, owners: OwnerLookup) -> PosturePortal:
+        config = self.config
         portal = PortalConfig(
             fqdn=config.fqdn,
             address=config.address,
@@ -229,20 +234,32 @@ class PolicyServiceNode:
         )
 
     def _start_radius(self, parts: AsyncExitStack, audit: Audit) -> None:
-        services = build_services(
-            self.config,
-            self._runtime,
+        """Start authentication and accounting around the session cache."""
+        config, runtime = self.config, self._runtime
+        identity = SessionIdentity(name=config.name, address=config.address, random=runtime.random)
+        access = AccessService(
+            config=config,
+            runtime=runtime,
             sessions=self.sessions,
             endpoints=self.endpoints,
+            audit=audit,
+            identity=identity,
+            templates=build_templates(config, self._dictionary, self.ports["portal"]),
+            dictionary=self._dictionary,
             directory=self.rsd,
             listener=self._sharing.listener,
-            audit=audit,
-            dictionary=self._dictionary,
-            portal_port=self.ports["portal"],
         )
-        servers = RadiusServices(self.config, self._runtime, devices=self._devices, audit=audit)
+        accounting = AccountingService(
+            runtime=runtime,
+            sessions=self.sessions,
+            audit=audit,
+            identity=identity,
+            phantom_on_start=config.phantom_on_start,
+            listener=self._sharing.listener,
+        )
+        servers = RadiusServices(config, runtime, devices=self._devices, audit=audit)
         parts.push_async_callback(servers.stop)
-        servers.start(*services)
+        servers.start(access=access.handle, accounting=accounting.handle)
         self.ports.update(servers.ports)
 
     def _forget(self) -> None:

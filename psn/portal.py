@@ -12,10 +12,8 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import format_datetime
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from nac.binding import bind_tcp
 from nac.discovery import (
@@ -30,12 +28,13 @@ from nac.discovery import (
     STATUS_PATH,
 )
 from nac.http_log import build_http_log
+from nac.http_server import build_guard, build_stamp
 from nac.runtime import Runtime
 from psn.config import Silence
 from psn.discovery_dialogue import DiscoveryDialogue
 from psn.portal_downloads import find_configuration, find_package
 from psn.portal_gateway import PortalGateway
-from psn.portal_http import MAXIMUM_BODY, SilenceKeeper, build_guard, build_handler, render_found
+from psn.portal_http import MAXIMUM_BODY, SilenceKeeper, build_handler, build_refusal, render_found
 from psn.portal_reception import PortalReception
 from psn.posture_dialogue import PostureDialogue, Settled, settle_at_once
 from psn.posture_policy import PostureSettings
@@ -47,8 +46,6 @@ from psn.sessions_elsewhere import SessionsElsewhere
 
 SHUTDOWN_TIMEOUT = timedelta(seconds=1)
 CA_PATH = "/ca.pem"
-MALFORMED_HTTP = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
-"""What aiohttp raises where a peer sends what is no HTTP, or goes away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ class PosturePortal:
             self._runner = web.AppRunner(
                 self._build_application(self.ports["portal"], self._keeper),
                 access_log=None,
-                logger=build_http_log(self._runtime.observe, event="portal-refused", malformed=MALFORMED_HTTP),
+                logger=build_http_log(self._runtime.observe, event="portal-refused"),
                 shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
             )
             await self._runner.setup()
@@ -149,8 +146,8 @@ class PosturePortal:
         posture = PostureDialogue(
             runtime, reception=reception, settings=settings, on_result=self._on_result, settled=self._settled
         )
-        application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[build_guard(reception)])
-        application.on_response_prepare.append(self._stamp)
+        application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[build_guard(build_refusal(reception))])
+        application.on_response_prepare.append(build_stamp(runtime.clock))
         application.router.add_routes(
             [
                 web.get(GATEWAY_PATH, build_handler(gateway.answer, keeper)),
@@ -183,9 +180,3 @@ class PosturePortal:
             content_type="application/x-x509-ca-cert",
             headers={"Content-Disposition": 'attachment; filename="posture-lab-ca.pem"'},
         )
-
-    async def _stamp(self, _: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Mark every answer with the lab's time instead of the machine's, and as nothing to be kept."""
-        response.headers["Date"] = format_datetime(self._runtime.clock.now(), usegmt=True)
-        response.headers["Server"] = "Posture Lab"
-        response.headers["Cache-Control"] = "no-store"

@@ -1,7 +1,6 @@
 """How the portal's requests and answers look to aiohttp: read within bounds, rendered, or left without an octet.
 
-Whatever a peer did wrong becomes one clear sentence and a record. What a peer sees of a silent answer is a setting,
-since it is not public (posture.md 14).
+What a peer sees of a silent answer is a setting, since it is not public (posture.md 14).
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
+from nac.http_server import Refuse, read_body
 from psn.config import Silence
 from psn.portal_reception import PortalReception
 from psn.portal_request import PortalAnswer, PortalRequest
@@ -80,8 +80,7 @@ def build_handler(answer: Answer, keeper: SilenceKeeper) -> Handler:
 async def _read(request: web.Request) -> PortalRequest:
     """Read a request with its body or, where there is none, its query string."""
     if request.method == "POST":
-        async with asyncio.timeout(BODY_TIMEOUT.total_seconds()):
-            return _describe(request, await request.read())
+        return _describe(request, await read_body(request, within=BODY_TIMEOUT))
     return _describe(request, request.rel_url.raw_query_string.encode())
 
 
@@ -103,25 +102,13 @@ def render_found(answer: PortalAnswer | None) -> web.Response:
     return render(answer)
 
 
-def build_guard(reception: PortalReception) -> Middleware:
-    """Build the middleware that turns whatever a peer did wrong into one clear sentence and a record."""
+def build_refusal(reception: PortalReception) -> Refuse:
+    """Build what `reception` answers to a request that cannot be read."""
 
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except web.HTTPRequestEntityTooLarge:
-            status, reason = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {MAXIMUM_BODY} octets"
-        except web.RequestPayloadError:
-            status, reason = HTTPStatus.BAD_REQUEST, "the body is not as its headers announce"
-        except TimeoutError:
-            seconds = f"{BODY_TIMEOUT.total_seconds():g} seconds"
-            status, reason = HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {seconds}"
-        except web.HTTPException as error:
-            status, reason = HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}"
+    def refuse(request: web.Request, status: HTTPStatus, reason: str) -> web.Response:
         return render(reception.refuse(_describe(request), reason, status=status))
 
-    return guard
+    return refuse
 
 
 def _describe(request: web.Request, data: bytes = b"") -> PortalRequest:

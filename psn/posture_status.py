@@ -1,7 +1,8 @@
 """Which posture status a session begins with: what the session directory shares of it, or what the lease says.
 
 Source: posture.md 6.2 to 6.4; the order of the two is that of 14. The endpoint attribute is named PostureExpiry but
-holds the instant of the last counted success, in epoch milliseconds; its age against the lease decides.
+holds the instant of the last counted success, in epoch milliseconds; its age against the lease decides. It comes from
+any node, at any time: from a disk that has outlived a lab whose clock was ahead, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from nac.identity import render_mac_hyphens
 from nac.posture import PostureStatus
 
 POSTURE_EXPIRY = "PostureExpiry"
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of the node that counted a success may be ahead; what lies further in the future is no success."""
+
+_LONGEST_EXPIRY = 14
+"""Digits; enough until the year 5138."""
 _STATUS_PIP = "cisco.cpm.posture.pip.PostureStatusPIP"
 
 
@@ -38,7 +44,10 @@ def choose_initial_status(
     age = _lease_age(attributes, now)
     if age is None:
         return InitialStatus(PostureStatus.UNKNOWN, "the posture lease is on, but this endpoint has no PostureExpiry")
-    ago = f"last success {age} ago, lease {lease}"
+    if age < -CLOCK_SKEW:
+        reason = f"the posture lease does not hold: by this node's clock the last success lies {-age} in the future"
+        return InitialStatus(PostureStatus.UNKNOWN, reason)
+    ago = f"last success {max(age, timedelta())} ago, lease {lease}"
     if age <= lease:
         return InitialStatus(PostureStatus.COMPLIANT, f"the posture lease holds: {ago}")
     return InitialStatus(PostureStatus.UNKNOWN, f"the posture lease has run out: {ago}")
@@ -60,17 +69,19 @@ def _render_log(shared: SessionRecord) -> str:
 
 
 def renew_lease(attributes: Mapping[str, str], *, lease: timedelta | None, now: datetime) -> str | None:
-    """Compute the new PostureExpiry after a success: at the first one and after the lease ran out, else None."""
+    """Compute the new PostureExpiry after a success where none is known of which the lease holds, else None."""
     if lease is None:
         return None
     age = _lease_age(attributes, now)
-    return None if age is not None and age <= lease else str(_milliseconds(now))
+    return None if age is not None and -CLOCK_SKEW <= age <= lease else str(_milliseconds(now))
 
 
 def _lease_age(attributes: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Compute the age of PostureExpiry; None where it is absent or no number."""
+    """Compute the age of PostureExpiry, negative where it is in the future; None where it is absent or no instant."""
     text = attributes.get(POSTURE_EXPIRY, "")
-    return timedelta(milliseconds=_milliseconds(now) - int(text)) if text.isdecimal() else None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_EXPIRY):
+        return None
+    return timedelta(milliseconds=_milliseconds(now) - int(text))
 
 
 def _milliseconds(instant: datetime) -> int:

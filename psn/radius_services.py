@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import socket
 
-from ldd.directory import RadiusSessionDirectory
 from nac.binding import bind_udp
 from nac.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED
-from psn.accept import build_templates
-from psn.access import AccessService
-from psn.accounting import AccountingService
 from psn.audit import Audit
 from psn.config import PsnConfig
 from psn.drop_report import DropReport
-from psn.endpoint_store import EndpointStore
-from psn.session_cache import SessionCache
-from psn.session_events import SessionListener
-from psn.session_identity import SessionIdentity
 from radius.client_table import ClientTable
-from radius.dictionary import Dictionary
 from radius.packet import Code
-from radius.server import RadiusServer, Service
+from radius.server import Handler, RadiusServer, Service
 
 
 class RadiusServices:
@@ -36,23 +27,27 @@ class RadiusServices:
         self._audit = audit
         self._servers: list[RadiusServer] = []
 
-    def start(self, authentication: Service, accounting: Service) -> None:
+    def start(self, *, access: Handler, accounting: Handler) -> None:
         """Bind all ports and serve; raises `OSError` where one is in use, and then leaves none bound.
 
         Each service has a server of its own, so that a drop is told of under the service it concerns.
         """
         config = self._config
-        bound = self._bind(
-            (authentication, config.ports.authentication),
-            (accounting, config.ports.accounting),
+        authenticate = Service(
+            name="authentication", handlers={Code.ACCESS_REQUEST: access}, status_code=Code.ACCESS_ACCEPT
         )
-        drops = DropReport(runtime=self._runtime, devices=self._devices, audit=self._audit)
-        for service, entry in ((authentication, REQUEST_DROPPED), (accounting, ACCOUNTING_DROPPED)):
+        account = Service(
+            name="accounting", handlers={Code.ACCOUNTING_REQUEST: accounting}, status_code=Code.ACCOUNTING_RESPONSE
+        )
+        bound = self._bind((authenticate, config.ports.authentication), (account, config.ports.accounting))
+        drops = DropReport(runtime=self._runtime, audit=self._audit)
+        for service, entry in ((authenticate, REQUEST_DROPPED), (account, ACCOUNTING_DROPPED)):
             server = RadiusServer(
                 services=[pair for pair in bound if pair[1] is service],
                 clients=self._devices,
                 observe=drops.observe_as(entry),
                 maximum_in_flight=config.maximum_in_flight,
+                gate=self._runtime.gate,
             )
             self._servers.append(server)
             server.start()
@@ -77,50 +72,3 @@ class RadiusServices:
                 sock.close()
             raise
         return bound
-
-
-def build_services(
-    config: PsnConfig,
-    runtime: Runtime,
-    *,
-    sessions: SessionCache,
-    endpoints: EndpointStore,
-    directory: RadiusSessionDirectory,
-    listener: SessionListener | None,
-    audit: Audit,
-    dictionary: Dictionary,
-    portal_port: int,
-) -> tuple[Service, Service]:
-    """Build authentication and accounting around one session cache."""
-    identity = SessionIdentity(name=config.name, address=config.address, random=runtime.random)
-    access = AccessService(
-        config=config,
-        runtime=runtime,
-        sessions=sessions,
-        endpoints=endpoints,
-        audit=audit,
-        identity=identity,
-        templates=build_templates(config, dictionary, portal_port),
-        dictionary=dictionary,
-        directory=directory,
-        listener=listener,
-    )
-    accounting = AccountingService(
-        runtime=runtime,
-        sessions=sessions,
-        audit=audit,
-        identity=identity,
-        phantom_on_start=config.phantom_on_start,
-        listener=listener,
-    )
-    authenticate = Service(
-        name="authentication",
-        handlers={Code.ACCESS_REQUEST: access.handle},
-        status_code=Code.ACCESS_ACCEPT,
-    )
-    account = Service(
-        name="accounting",
-        handlers={Code.ACCOUNTING_REQUEST: accounting.handle},
-        status_code=Code.ACCOUNTING_RESPONSE,
-    )
-    return authenticate, account

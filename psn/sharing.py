@@ -9,13 +9,15 @@ from __future__ import annotations
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
 from ldd.link import Link
+from ldd.link_alarm import LinkAlarm
 from ldd.publisher import Owner, SessionPublisher
 from ldd.replication import Replication
 from nac.runtime import Runtime
+from nac.syslog import render_attributes
+from nac.syslog_catalogue import QUEUE_LINK_ERROR
 from psn.config import PsnConfig
 from psn.endpoint_replication import EndpointReplication
 from psn.endpoint_store import EndpointStore
-from psn.link_alarm import LinkAlarm
 from psn.log_sender import LogSender
 from psn.session_directory_feed import SessionDirectoryFeed
 from psn.session_events import SessionListener
@@ -31,13 +33,14 @@ class Sharing:
         self.listener: SessionListener | None = None
         """To be told of this node's sessions; None where they are not shared."""
         self.replication: Replication | None = None
+        self._runtime = runtime
         self._link = link
         self._endpoint_replication: EndpointReplication | None = None
         self._alarm: LinkAlarm | None = None
         if link is None:
             return
         self._endpoint_replication = EndpointReplication(runtime, store=endpoints, link=link)
-        self._alarm = LinkAlarm(runtime, link, fqdn=config.fqdn)
+        self._alarm = LinkAlarm(runtime, link, name=config.fqdn)
         if config.era is not Era.OFF:
             owner = Owner(name=config.name, address=config.address, fqdn=config.fqdn)
             publisher = SessionPublisher(owner, runtime, directory=self.rsd, link=link, era=config.era)
@@ -45,17 +48,23 @@ class Sharing:
             self.replication = Replication(runtime, directory=self.rsd, link=link)
 
     async def start(self, alarms: LogSender) -> None:
-        """Follow the others; `alarms` carries to MNT that the link is broken."""
+        """Follow the others; `alarms` carries to MNT that the link is broken, and so needs no link itself."""
         if self._link is None:
             return
+
+        def raise_alarm(attributes: list[tuple[str, str]]) -> None:
+            alarms.send(QUEUE_LINK_ERROR, self._runtime.clock.now(), render_attributes(attributes))
+
         if self._alarm is not None:
-            self._alarm.start(alarms)
+            self._alarm.start(raise_alarm)
+        if self._endpoint_replication is not None:
+            self._endpoint_replication.start()
         if self.replication is not None:
             self.replication.start()
         await self._link.start()
 
     async def stop(self) -> None:
-        """Send what waits, as far as that goes quickly, and forget the others' sessions; a second call does nothing."""
+        """Forget the others' sessions, and send what waits, as far as that goes quickly; a second call does nothing."""
         if self._link is None:
             return
         if self._alarm is not None:

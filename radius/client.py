@@ -18,11 +18,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address
 from random import Random
 
 from radius import attribute
 from radius.authenticator import ZEROS, Fault, encode_request, verify_reply
+from radius.gate import Gate
 from radius.observer import Observer
 from radius.packet import Attribute, Code, MalformedPacketError, Packet, decode, integer
 from radius.retransmission import Retransmission
@@ -112,9 +114,10 @@ class _RequestPacket:
 class RadiusClient:
     """The requesting side of a node, towards any number of servers. Sockets open when they are first needed."""
 
-    def __init__(self, *, host: str, random: Random, observe: Observer) -> None:
+    def __init__(self, *, host: str, random: Random, observe: Observer, gate: Gate | None = None) -> None:
         """Send from address `host`; authenticators and jitter come from `random`."""
         self._host = host
+        self._gate = gate or Gate()
         self._random = random
         self._observe = observe
         self._sources: list[_Source] = []
@@ -214,17 +217,23 @@ class RadiusClient:
         asyncio.get_running_loop().add_reader(sock, self._drain, source)
         return source
 
-    def _send(self, packet: _RequestPacket) -> None:
+    def _send(self, packet: _RequestPacket, *, is_passed: bool = False) -> None:
         """Send one datagram; where that fails it counts as lost, and the schedule sends it again."""
-        peer = packet.peer
+        peer, sock, keeper = packet.peer, packet.source.sock, self._gate.leaving
+        if self._closed:
+            return
+        if keeper is not None and not is_passed:
+            keeper(sock.getsockname(), (peer.host, peer.port), partial(self._send, packet, is_passed=True))
+            return
         try:
-            packet.source.sock.sendto(packet.data, (peer.host, peer.port))
+            sock.sendto(packet.data, (peer.host, peer.port))
         except OSError as error:
             why = f"the request to {peer} could not be sent: {error.strerror}"
             self._observe("radius-request-lost", why, {"peer": peer.host, "port": peer.port})
 
     def _drain(self, source: _Source) -> None:
         """Take what has arrived at a source port, up to a bound; the loop calls again while there is more."""
+        keeper = self._gate.entering
         for _ in range(_DATAGRAMS_PER_TURN):
             try:
                 data, address = source.sock.recvfrom(_LARGEST_DATAGRAM)
@@ -232,12 +241,19 @@ class RadiusClient:
                 return
             except OSError:
                 continue  # an ICMP error of an earlier request; its timeout says the same
-            fault = self._receive(source, data, address)
-            if fault is not None:
-                why = f"the answer from {address[0]}:{address[1]} was ignored: {fault}"
-                self._observe("radius-answer-ignored", why, {"peer": address[0], "port": address[1]})
+            if keeper is None:
+                self._receive(source, data, address)
+            else:
+                keeper(address, source.sock.getsockname(), partial(self._receive, source, data, address))
 
-    def _receive(self, source: _Source, data: bytes, address: Address) -> str | None:
+    def _receive(self, source: _Source, data: bytes, address: Address) -> None:
+        """Take one answer, or report why it is none."""
+        fault = None if self._closed else self._match(source, data, address)
+        if fault is not None:
+            why = f"the answer from {address[0]}:{address[1]} was ignored: {fault}"
+            self._observe("radius-answer-ignored", why, {"peer": address[0], "port": address[1]})
+
+    def _match(self, source: _Source, data: bytes, address: Address) -> str | None:
         """Hand a valid answer to its exchange, or say why it is none."""
         try:
             reply = decode(data)

@@ -1,6 +1,8 @@
 """Which device a datagram comes from: the longest prefix that holds its source address, with that device's secret.
 
-RFC 2865 section 3 lets the source address alone choose the secret, also where Proxy-State is present. The two
+RFC 2865 section 3 lets the source address alone choose the secret, also where Proxy-State is present. Behind address
+translation many devices have one address. Clients may then share a network, and NAS-Identifier or NAS-IP-Address of
+the packet chooses among them: a hint, since nothing of the packet is proved before the secret it chooses. The two
 BlastRADIUS switches are named and behave as in FreeRADIUS 3.2.5 and later (CVE-2024-3596).
 """
 
@@ -10,12 +12,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
+from typing import TypeVar
 
 from radius import attribute
 from radius.packet import Packet
 from radius.secret import Secret
 
 _REMEMBERED_ADDRESSES = 65_536
+
+Hint = tuple[str, str]
+"""NAS-Identifier and NAS-IP-Address, as a client expects them or a packet has them; empty for none."""
+_NO_HINT: Hint = ("", "")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class Switch(Enum):
@@ -28,7 +37,10 @@ class Switch(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A device that may speak to this server. `coa_port` is where it takes CoA (Cisco: 1700, RFC 5176: 3799)."""
+    """A device that may speak to this server. `coa_port` is where it takes CoA (Cisco: 1700, RFC 5176: 3799).
+
+    One with `nas_identifier`, `nas_ip` or both is only meant by packets that say the same of themselves.
+    """
 
     name: str
     network: IPv4Network
@@ -37,6 +49,15 @@ class Client:
     limit_proxy_state: Switch = Switch.NO
     coa_port: int = 1700
     groups: tuple[str, ...] = ()
+    nas_identifier: str = ""
+    nas_ip: str = ""
+    coa_host: str = ""
+    """The address to which CoA goes; empty for the one its packets come from."""
+
+    @property
+    def hint(self) -> Hint:
+        """What a packet must say of itself to be from this client."""
+        return self.nas_identifier, self.nas_ip
 
 
 @dataclass(slots=True)
@@ -75,26 +96,74 @@ class ClientTable:
     """The clients of one server, looked up by source address."""
 
     def __init__(self, clients: Iterable[Client]) -> None:
-        """Keep clients by prefix; raises `ValueError` where two clients claim the same network."""
-        self._clients = sorted(clients, key=lambda client: client.network.prefixlen, reverse=True)
-        seen: dict[IPv4Network, str] = {}
-        for client in self._clients:
-            if client.network in seen:
-                raise ValueError(f"clients {seen[client.network]!r} and {client.name!r} both claim {client.network}")
-            seen[client.network] = client.name
+        """Keep clients by prefix; raises `ValueError` where two claim the same packets, or have one name."""
+        self._networks: dict[IPv4Network, dict[Hint, Client]] = {}
+        self._named: dict[str, Client] = {}
+        for client in sorted(clients, key=lambda client: client.network.prefixlen, reverse=True):
+            holder = self._networks.setdefault(client.network, {}).setdefault(client.hint, client)
+            if holder is not client:
+                raise ValueError(f"clients {holder.name!r} and {client.name!r} both claim {client.network}")
+            if self._named.setdefault(client.name, client) is not client:
+                raise ValueError(f"two clients are called {client.name!r}")
         self._found: dict[str, Learned] = {}
+        self._chosen: dict[tuple[str, str], Learned] = {}
+        self._held: dict[str, dict[Hint, Client]] = {}
 
     def find(self, address: str) -> Learned | None:
-        """Find the client with the longest prefix that holds a dotted address, or None."""
+        """Find the client that a dotted address alone tells, the one with the longest prefix that holds it, or None."""
         found = self._found.get(address)
         return found if found is not None else self._find_new(address)
 
-    def _find_new(self, address: str) -> Learned | None:
-        """Search all prefixes for an address not asked for before."""
-        wanted = IPv4Address(address)
-        for client in self._clients:
-            if wanted in client.network:
-                if len(self._found) >= _REMEMBERED_ADDRESSES:
-                    self._found.clear()
-                return self._found.setdefault(address, Learned(client))
+    def find_shared(self, address: str) -> IPv4Network | None:
+        """Find the network of an address that clients with hints have, so that only a packet tells whose it is."""
+        return next((client.network for client in self._search(address).values() if client.hint != _NO_HINT), None)
+
+    def choose(self, address: str, packet: Packet) -> Learned | None:
+        """Choose among the clients that share an address by what a packet says of itself, or None.
+
+        Who matches in both attributes comes first, then in NAS-Identifier, then in NAS-IP-Address, then the client
+        without a hint. The packet proves nothing yet: it must be verified with the secret of the one chosen.
+        """
+        clients = self._search(address)
+        identifier, nas_ip = read_hint(packet)
+        for hint in ((identifier, nas_ip), (identifier, ""), ("", nas_ip), _NO_HINT):
+            client = clients.get(hint)
+            if client is not None:
+                key = (address, client.name)
+                return self._chosen.get(key) or _remember(self._chosen, key, Learned(client))
         return None
+
+    def find_named(self, name: str, address: str) -> Client | None:
+        """Find the client of a name, or None where a dotted address is none of its own."""
+        client = self._named.get(name)
+        return client if client is not None and IPv4Address(address) in client.network else None
+
+    def _find_new(self, address: str) -> Learned | None:
+        """Find the client of an address not asked for before, or of one that tells none."""
+        clients = self._search(address)
+        if clients.keys() != {_NO_HINT}:
+            return None
+        return _remember(self._found, address, Learned(clients[_NO_HINT]))
+
+    def _search(self, address: str) -> dict[Hint, Client]:
+        """Search all prefixes for the clients that have an address, by hint."""
+        held = self._held.get(address)
+        if held is not None:
+            return held
+        wanted = IPv4Address(address)
+        for network, clients in self._networks.items():
+            if wanted in network:
+                return _remember(self._held, address, clients)
+        return {}
+
+
+def read_hint(packet: Packet) -> Hint:
+    """Read what a packet says of the device it is from."""
+    return packet.text(attribute.NAS_IDENTIFIER) or "", packet.address(attribute.NAS_IP_ADDRESS) or ""
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    """Keep a value; where there are too many, all others are forgotten."""
+    if len(memory) >= _REMEMBERED_ADDRESSES:
+        memory.clear()
+    return memory.setdefault(key, value)

@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 from radius import attribute, remedy
 from radius.authenticator import encode_reply, verify_request
-from radius.client_table import Client, ClientTable, Learned, Switch
+from radius.client_table import Client, ClientTable, Learned, Switch, read_hint
 from radius.duplicates import LONGEST_LIFETIME, DuplicateCache, Standing
+from radius.gate import Gate
 from radius.observer import Observer
 from radius.packet import Code, MalformedPacketError, Packet, decode
 from radius.remedy import DropReason
@@ -90,9 +91,11 @@ class RadiusServer:
         clients: ClientTable,
         observe: Observer,
         maximum_in_flight: int = 16_384,
+        gate: Gate | None = None,
     ) -> None:
         """Take bound, non-blocking sockets; they belong to the server from now on."""
         self.counters = Counters()
+        self.gate = gate or Gate()
         self._observe = observe
         self._maximum_in_flight = maximum_in_flight
         self._tasks: set[asyncio.Task[Reply | None]] = set()
@@ -120,11 +123,12 @@ class RadiusServer:
         """How many requests wait for a coroutine's answer."""
         return len(self._tasks)
 
-    def drop(self, reason: DropReason, why: str, source: Address) -> None:
-        """Count a discarded datagram and report it."""
+    def drop(self, reason: DropReason, why: str, source: Address, *, client: Client | None = None) -> None:
+        """Count a discarded datagram and report it; `client` is whose it is, or says to be."""
         drops = self.counters.drops
         drops[reason.value] = drops.get(reason.value, 0) + 1
-        self._observe("radius-drop", why, {"drop": reason.value, "address": source[0], "port": source[1]})
+        facts = {"drop": reason.value, "address": source[0], "port": source[1], "client": client.name if client else ""}
+        self._observe("radius-drop", why, facts)
 
     def note_duplicate(self, packet: Packet, source: Address) -> None:
         """Count a request answered from the cache and report it."""
@@ -139,7 +143,8 @@ class RadiusServer:
         """Run a coroutine for its answer; False where too many are running."""
         if len(self._tasks) >= self._maximum_in_flight:
             answer.close()
-            self.drop(DropReason.OVERLOAD, f"{len(self._tasks)} requests are in progress, the limit", request.source)
+            why = f"{len(self._tasks)} requests are in progress, the limit"
+            self.drop(DropReason.OVERLOAD, why, request.source, client=request.client)
             return False
         task = asyncio.get_running_loop().create_task(answer)
         self._tasks.add(task)
@@ -174,6 +179,7 @@ class Listener:
         """Take what has arrived, up to a bound; the loop calls again while there is more."""
         now = asyncio.get_running_loop().time()
         receive = self.sock.recvfrom
+        keeper = self._server.gate.entering
         for _ in range(_DATAGRAMS_PER_TURN):
             try:
                 data, source = receive(_LARGEST_DATAGRAM)
@@ -181,27 +187,40 @@ class Listener:
                 return
             except OSError:
                 continue  # an ICMP error of an earlier reply; it says nothing about the next datagram
-            self.receive(data, source, now)
+            if keeper is None:
+                self.receive(data, source, now)
+            else:
+                keeper(source, self._address, partial(self._receive_kept, data, source))
+
+    def _receive_kept(self, data: bytes, source: Address) -> None:
+        """Receive what the keeper of the gate has let in, unless the socket is closed by now."""
+        if self.sock.fileno() >= 0:
+            self.receive(data, source, asyncio.get_running_loop().time())
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Apply the rules to one datagram at one instant (seconds of the loop's clock)."""
         drop = self._server.drop
         learned = self._clients.find(source[0])
-        if learned is None:
+        if learned is None and self._clients.find_shared(source[0]) is None:
             return drop(DropReason.UNKNOWN_CLIENT, remedy.for_unknown_client(source[0]), source)
         try:
             packet = decode(data)
         except MalformedPacketError as error:
-            return drop(DropReason.MALFORMED, error.fault, source)
-        service = self._service
+            return drop(DropReason.MALFORMED, error.fault, source, client=learned.client if learned else None)
+        if learned is None:
+            learned = self._clients.choose(source[0], packet)
+            if learned is None:
+                why = remedy.for_unknown_hint(self._clients.find_shared(source[0]), read_hint(packet))
+                return drop(DropReason.UNKNOWN_CLIENT, why, source)
+        client, service = learned.client, self._service
         handler = service.handlers.get(packet.code)
         if handler is None and (packet.code != _STATUS_SERVER or service.status_code is None):
             why = f"code {packet.code} is not served on the {service.name} port"
-            return drop(DropReason.UNEXPECTED_CODE, why, source)
-        fault = verify_request(data, packet, learned.client.secret)
+            return drop(DropReason.UNEXPECTED_CODE, why, source, client=client)
+        fault = verify_request(data, packet, client.secret)
         if fault is not None:
-            return drop(DropReason.NOT_AUTHENTIC, remedy.for_fault(fault, learned.client, source[0]), source)
-        request = Request(packet, learned.client, source, self._address)
+            return drop(DropReason.NOT_AUTHENTIC, remedy.for_fault(fault, client, source[0]), source, client=client)
+        request = Request(packet, client, source, self._address)
         if handler is None:
             self._transmit(self._encode(request, Reply(service.status_code or 0)), source)
         elif learned.is_open or packet.code != _ACCESS_REQUEST or self._admits(packet, learned, source):
@@ -216,7 +235,7 @@ class Listener:
 
     def _handle(self, request: Request, handler: Handler, now: float) -> None:
         """Answer a verified request, from the duplicate cache where it is one."""
-        packet, _, source, _ = request
+        packet, client, source, _ = request
         key = (source, packet.identifier)
         known = self._duplicates.find(key, packet.authenticator, now)
         if known is Standing.NEW:
@@ -233,7 +252,7 @@ class Listener:
                 self._duplicates.begin(key, packet.authenticator)
         elif known is Standing.IN_PROGRESS:
             why = "the first copy of this request is still in work"
-            self._server.drop(DropReason.DUPLICATE_IN_PROGRESS, why, source)
+            self._server.drop(DropReason.DUPLICATE_IN_PROGRESS, why, source, client=client)
         else:
             self._server.note_duplicate(packet, source)
             self._transmit(known, source)
@@ -243,12 +262,16 @@ class Listener:
         try:
             return encode_reply(request.packet, reply.code, reply.attributes, request.client.secret)
         except ValueError as error:
-            self._server.drop(DropReason.REPLY_TOO_LONG, str(error), request.source)
+            self._server.drop(DropReason.REPLY_TOO_LONG, str(error), request.source, client=request.client)
             return None
 
-    def _transmit(self, data: bytes | None, source: Address) -> None:
+    def _transmit(self, data: bytes | None, source: Address, *, is_passed: bool = False) -> None:
         """Send one datagram; a full buffer loses it, as a network may."""
-        if data is None:
+        if data is None or (is_passed and self.sock.fileno() < 0):
+            return
+        keeper = self._server.gate.leaving
+        if keeper is not None and not is_passed:
+            keeper(self._address, source, partial(self._transmit, data, source, is_passed=True))
             return
         try:
             self.sock.sendto(data, source)
@@ -262,10 +285,11 @@ class Listener:
         if not signed:
             if learned.require_message_authenticator is Switch.YES:
                 why = remedy.for_unsigned(learned.client)
-                self._server.drop(DropReason.MESSAGE_AUTHENTICATOR_REQUIRED, why, source)
+                self._server.drop(DropReason.MESSAGE_AUTHENTICATOR_REQUIRED, why, source, client=learned.client)
                 return False
             if attribute.PROXY_STATE in packet.index and learned.limit_proxy_state is Switch.YES:
-                self._server.drop(DropReason.PROXY_STATE_LIMITED, remedy.for_proxy_state(learned.client), source)
+                why = remedy.for_proxy_state(learned.client)
+                self._server.drop(DropReason.PROXY_STATE_LIMITED, why, source, client=learned.client)
                 return False
         learned.learn(packet, signed=signed)
         return True

@@ -17,7 +17,7 @@ from radius.dictionary import Dictionary
 from radius.packet import HEADER_LENGTH, Packet, decode, integer
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
+    from tests.psn.bench import Bench
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SESSION_ID = "7F000301000000010000ABCD"

@@ -18,7 +18,7 @@ from radius.packet import Attribute, Code, Packet, integer
 from radius.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench
+    from tests.psn.bench import Bench, BuildBench
 
 MAC, OTHER_MAC = "02:00:00:00:10:01", "02:00:00:00:10:02"
 SESSION_ID = "7F000301000000010000ABCD"

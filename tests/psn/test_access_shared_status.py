@@ -14,7 +14,7 @@ from psn.posture_status import POSTURE_EXPIRY
 from radius import attribute
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench
+    from tests.psn.bench import Bench, BuildBench
 
 MAC = "02:00:00:00:10:01"
 SESSION_ID = "7F000301000000010000ABCD"

@@ -13,7 +13,7 @@ from radius import attribute
 from radius.packet import Attribute, Code, integer
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench
+    from tests.psn.bench import Bench, BuildBench
 
 SESSION_ID = "7F000301000000010000ABCD"
 START, STOP, INTERIM = attribute.ACCT_START, attribute.ACCT_STOP, attribute.ACCT_INTERIM_UPDATE

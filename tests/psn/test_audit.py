@@ -15,7 +15,7 @@ from radius.packet import Attribute
 from radius.server import Request
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench
+    from tests.psn.bench import Bench, BuildBench
 
 SESSION_ID = "7F000301000000010000ABCD"
 CHALLENGE = bytes(range(16))

@@ -24,7 +24,8 @@ from radius.retransmission import Retransmission
 from radius.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, Nad
+    from tests.psn.bench import Bench
+    from tests.psn.nad import Nad
 
 SECRET = Secret("testing123")
 SESSION_ID = "7F000301000000010000ABCD"
@@ -212,6 +213,32 @@ async def test_device_whose_port_cannot_be_asked_fails_with_a_reason(
     assert not outcome.acknowledged
     assert "is outside 1..65535" in outcome.reason
     assert [record.code for record in bench.list_records()] == [5417]
+
+
+async def test_device_behind_address_translation_is_asked_where_its_client_says(
+    bench: Bench, client: RadiusClient, nad: Nad
+) -> None:
+    gateway = Client(
+        name="switch1",
+        network=IPv4Network("172.18.0.1/32"),
+        secret=SECRET,
+        nas_ip="127.0.3.1",
+        coa_port=nad.client.coa_port,
+        coa_host="127.0.3.1",
+    )
+    beside = Client(name="switch2", network=gateway.network, secret=Secret("other"), nas_ip="127.0.3.2")
+    sender = CoaSender(
+        runtime=bench.runtime,
+        client=client,
+        devices=ClientTable([beside, gateway]),
+        audit=bench.audit,
+        retransmission=Retransmission.every(timedelta(seconds=10), 0),
+    )
+    outcome = await sender.send(make_session(bench, device_ip="172.18.0.1"), order(CoaCommand.REAUTHENTICATE_LAST))
+    assert outcome.acknowledged
+    assert len(nad.requests) == 1
+    (record,) = bench.list_records()
+    assert (record.first("Device IP Address"), record.first("NAS-IP-Address")) == ("172.18.0.1", "127.0.3.1")
 
 
 async def test_session_of_a_device_without_a_dotted_address_fails_with_a_reason(

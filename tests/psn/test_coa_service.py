@@ -39,7 +39,10 @@ from radius.packet import Code, Packet
 from radius.retransmission import Retransmission
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildTls, Nad, ScriptedMnt
+    from tests.psn.bench import Bench
+    from tests.psn.internode import BuildTls
+    from tests.psn.nad import Nad
+    from tests.psn.scripted_mnt import ScriptedMnt
 
 MAC = "02:00:00:00:10:01"
 SESSION_ID = "7F000301000000010000ABCD"

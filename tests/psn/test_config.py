@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from psn.config import PsnPorts, User
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
+    from tests.psn.bench import Bench
 
 
 def test_both_historic_pairs_and_the_portal_ports_are_the_default() -> None:

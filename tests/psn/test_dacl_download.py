@@ -12,7 +12,7 @@ from radius import attribute
 from radius.packet import MAXIMUM_LENGTH, Attribute, Code, Packet, text
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench
+    from tests.psn.bench import Bench, BuildBench
 
 NAME = "#ACSACL#-IP-Full-Access-65b4f5cb"
 SESSION_ID = "7F000301000000010000ABCD"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,24 +12,24 @@ import pytest
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED, CatalogueEntry
 from psn.drop_report import MOST_A_SECOND, DropReport
 from radius.authenticator import ZEROS, encode_request
-from radius.client_table import Client, ClientTable
 from radius.packet import Code
 from radius.remedy import DropReason
 from radius.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildNode, Collector
+    from tests.psn.bench import Bench
+    from tests.psn.collector import Collector
+    from tests.psn.conftest import BuildNode
 
-SWITCH = Client(name="switch1", network=IPv4Network("127.0.3.1/32"), secret=Secret("testing123"))
 
-
-def drop(report: DropReport, entry: CatalogueEntry, reason: DropReason, source: str = "127.0.3.1") -> None:
-    report.observe_as(entry)("radius-drop", "why", {"drop": reason.value, "address": source, "port": 1645})
+def drop(report: DropReport, entry: CatalogueEntry, reason: DropReason, *, client: str = "switch1") -> None:
+    facts = {"drop": reason.value, "address": "127.0.3.1", "port": 1645, "client": client}
+    report.observe_as(entry)("radius-drop", "why", facts)
 
 
 @pytest.fixture
 def report(bench: Bench) -> DropReport:
-    return DropReport(runtime=bench.runtime, devices=ClientTable([SWITCH]), audit=bench.audit)
+    return DropReport(runtime=bench.runtime, audit=bench.audit)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +55,9 @@ def test_record_and_reason_follow_from_port_and_drop(
 
 
 def test_device_that_nobody_knows_has_no_name(bench: Bench, report: DropReport) -> None:
-    drop(report, REQUEST_DROPPED, DropReason.UNKNOWN_CLIENT, "192.0.2.1")
+    drop(report, REQUEST_DROPPED, DropReason.UNKNOWN_CLIENT, client="")
     (record,) = bench.list_records()
-    assert (record.first("Device IP Address"), record.first("NetworkDeviceName")) == ("192.0.2.1", "")
+    assert (record.first("Device IP Address"), record.first("NetworkDeviceName")) == ("127.0.3.1", "")
 
 
 def test_flood_is_in_the_journal_and_its_beginning_at_mnt(bench: Bench, report: DropReport) -> None:
@@ -95,3 +94,4 @@ async def test_each_port_of_a_node_tells_of_its_own_drops(build_node: BuildNode,
                 records += collector.list_records()
     reasons = {record.code: record.first("FailureReason").split(" ")[0] for record in records}
     assert reasons == {5405: "11036", 5413: "11038"}
+    assert {record.first("NetworkDeviceName") for record in records} == {"switch1"}

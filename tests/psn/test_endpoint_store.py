@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ldd.digest import BUCKETS
 from nac.database import DatabaseError, DatabaseInUseError
 from nac.journal import Journal, JournalRecord
 from nac.runtime import Runtime
 from psn.endpoint_attribute import EndpointAttribute
-from psn.endpoint_store import GROUPS, EndpointStore
-from tests.psn.conftest import NOW, HandClock
+from psn.endpoint_store import SHARE, EndpointStore
+from tests.psn.bench import HandClock
+from tests.psn.deployment import NOW
 
 MAC, OTHER_MAC = "02:00:00:00:10:01", "02:00:00:00:10:02"
 EXPIRY = "PostureExpiry"
@@ -133,20 +135,20 @@ def test_stores_agree_whatever_the_order_and_number_of_copies(
     chance.shuffle(copies)
     for attribute in copies:
         second.merge([attribute])
-    assert first.fingerprints == second.fingerprints
-    assert first.list_attributes(range(GROUPS)) == second.list_attributes(range(GROUPS))
+    assert first.digest.shares == second.digest.shares
+    assert first.list_attributes(range(BUCKETS)) == second.list_attributes(range(BUCKETS))
 
 
 @given(ATTRIBUTES, ATTRIBUTES)
-def test_fingerprints_differ_for_the_groups_that_differ_and_no_others(
+def test_the_digest_differs_for_the_buckets_that_differ_and_no_others(
     ours: list[EndpointAttribute], theirs: list[EndpointAttribute]
 ) -> None:
     first, second = Node().store, Node().store
     first.merge(ours)
     second.merge(theirs)
-    for group in range(GROUPS):
-        is_equal = first.list_attributes({group}) == second.list_attributes({group})
-        assert (first.fingerprints[group] == second.fingerprints[group]) == is_equal
+    for bucket in range(BUCKETS):
+        is_equal = first.list_attributes({bucket}) == second.list_attributes({bucket})
+        assert (first.digest.find(SHARE, bucket) == second.digest.find(SHARE, bucket)) == is_equal
 
 
 async def test_store_without_a_file_keeps_what_it_knows_from_one_life_to_the_next() -> None:
@@ -165,14 +167,14 @@ async def test_store_with_a_file_finds_what_was_set_and_merged(path: Path) -> No
     store.set_attribute(MAC, EXPIRY, "1")
     store.merge([build_attribute("2", mac=OTHER_MAC)])
     store.set_attribute(MAC, EXPIRY, "3")
-    fingerprints = store.fingerprints
+    shares = store.digest.select({SHARE: set(range(BUCKETS))})
     await store.close()
     assert store.attributes_of(MAC) == {}
     for other in (store, Node(path).store):
         await other.open()
         assert other.attributes_of(MAC) == {EXPIRY: "3"}
         assert other.attributes_of(OTHER_MAC) == {EXPIRY: "2"}
-        assert other.fingerprints == fingerprints
+        assert other.digest.select({SHARE: set(range(BUCKETS))}) == shares
         await other.close()
         await other.close()
 

@@ -19,7 +19,8 @@ from psn.config import PeerNode
 from psn.internode_client import HandOverError, InternodeClient
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildTls
+    from tests.psn.bench import Bench
+    from tests.psn.internode import BuildTls
 
 OUTCOME = CoaOutcome(code=CoaEnd.REFUSED, reason="the device refused", steps=(11204, 11224), node="psn1")
 QUESTION = ProxyCoa(

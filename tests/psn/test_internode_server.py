@@ -23,7 +23,8 @@ from psn.coa_message import COA_PATH, ProxyCoa, decode_outcome, encode_proxy_coa
 from psn.internode_server import MAXIMUM_BODY, InternodeServer
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildTls
+    from tests.psn.bench import Bench
+    from tests.psn.internode import BuildTls
 
 OUTCOME = CoaOutcome(code=CoaEnd.ACKNOWLEDGED, reason="the device acknowledged", steps=(11204, 11223), node="psn1")
 QUESTION = ProxyCoa(

@@ -12,7 +12,7 @@ from psn.log_sender import choose_log_sender
 from psn.messaging_sender import MessagingSender
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import BuildBench
+    from tests.psn.bench import BuildBench
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from psn.mnt_client import MntClient, MntLookupError, MntSession, parse_refusal,
 from psn.node_call import MAXIMUM_BODY
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import BuildTls, ScriptedMnt
+    from tests.psn.internode import BuildTls
+    from tests.psn.scripted_mnt import ScriptedMnt
 
 MAC = "02:00:00:00:10:01"
 OTHER_MAC = "02:00:00:00:10:02"

@@ -37,7 +37,8 @@ from radius.secret import Secret
 from radius.server import RadiusServer, Reply, Request, Service
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import BuildNode, Collector
+    from tests.psn.collector import Collector
+    from tests.psn.conftest import BuildNode
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SECRET = Secret("testing123")

@@ -20,7 +20,8 @@ from radius.packet import Attribute, Code, decode, integer
 from radius.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import BuildNode, Collector
+    from tests.psn.collector import Collector
+    from tests.psn.conftest import BuildNode
 
 SECRET = Secret("testing123")
 DAMAGED = 10_000

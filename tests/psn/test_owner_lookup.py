@@ -19,7 +19,9 @@ from psn.mnt_client import MntClient
 from psn.owner_lookup import Owner, OwnerLookup, OwnerSource, UnknownOwner
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildTls, ScriptedMnt
+    from tests.psn.bench import Bench
+    from tests.psn.internode import BuildTls
+    from tests.psn.scripted_mnt import ScriptedMnt
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 MAC = "02:00:00:00:10:01"

@@ -21,7 +21,7 @@ from psn.posture_status import POSTURE_EXPIRY
 from psn.session import Session
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
+    from tests.psn.bench import Bench
 
 MAC = "02:00:00:00:10:01"
 SESSION_ID = "7F000301000000010000ABCD"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
-from psn.posture_status import POSTURE_EXPIRY, choose_initial_status, renew_lease
+from psn.posture_status import CLOCK_SKEW, POSTURE_EXPIRY, choose_initial_status, renew_lease
 
 EXPIRY = "1586332942236"
 """The value of a published screenshot; it decodes to 2020-04-08 08:02:22.236 UTC."""
@@ -30,6 +30,19 @@ UNKNOWN, COMPLIANT = PostureStatus.UNKNOWN, PostureStatus.COMPLIANT
         ({POSTURE_EXPIRY: ""}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
         ({POSTURE_EXPIRY: "soon"}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
         ({POSTURE_EXPIRY: "\u00b2"}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
+        ({POSTURE_EXPIRY: "\u0661"}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
+        ({POSTURE_EXPIRY: "-1"}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
+        ({POSTURE_EXPIRY: "9" * 15}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
+        ({POSTURE_EXPIRY: "9" * 20}, LEASE, SUCCEEDED_AT, UNKNOWN, "no PostureExpiry"),
+        ({POSTURE_EXPIRY: "9" * 14}, LEASE, SUCCEEDED_AT, UNKNOWN, "in the future"),
+        (
+            {POSTURE_EXPIRY: EXPIRY},
+            LEASE,
+            SUCCEEDED_AT - CLOCK_SKEW - MILLISECOND,
+            UNKNOWN,
+            "0:05:00.001000 in the fut",
+        ),
+        ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT - CLOCK_SKEW, COMPLIANT, "last success 0:00:00 ago"),
         ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT, COMPLIANT, "holds"),
         ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT + LEASE, COMPLIANT, "holds"),
         ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT + LEASE + MILLISECOND, UNKNOWN, "has run out"),
@@ -90,8 +103,19 @@ def test_session_of_any_other_status_begins_as_if_nobody_knew_it(shared: Posture
         ({}, LEASE, SUCCEEDED_AT, EXPIRY),
         ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT + LEASE, None),
         ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT + LEASE + MILLISECOND, "1586592142237"),
+        ({POSTURE_EXPIRY: EXPIRY}, LEASE, SUCCEEDED_AT - CLOCK_SKEW, None),
+        ({POSTURE_EXPIRY: "9" * 14}, LEASE, SUCCEEDED_AT, EXPIRY),
+        ({POSTURE_EXPIRY: "9" * 20}, LEASE, SUCCEEDED_AT, EXPIRY),
     ],
-    ids=["lease off", "first success", "success within the lease", "success after the lease"],
+    ids=[
+        "lease off",
+        "first success",
+        "success within the lease",
+        "success after the lease",
+        "clocks that differ",
+        "success in the future",
+        "no instant",
+    ],
 )
 def test_success_writes_posture_expiry_only_first_and_after_the_lease(
     attributes: dict[str, str], lease: timedelta | None, now: datetime, expiry: str | None

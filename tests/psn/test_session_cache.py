@@ -17,7 +17,8 @@ from radius import attribute
 from radius.packet import text
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench, BuildBench, BuildNode
+    from tests.psn.bench import Bench, BuildBench
+    from tests.psn.conftest import BuildNode
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 MAC, OTHER_MAC = "02:00:00:00:10:01", "02:00:00:00:10:02"

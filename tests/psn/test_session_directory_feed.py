@@ -17,7 +17,7 @@ from psn.session_directory_feed import SessionDirectoryFeed
 from psn.session_events import SessionEvent
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
+    from tests.psn.bench import Bench
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 

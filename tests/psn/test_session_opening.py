@@ -10,7 +10,7 @@ import pytest
 from radius import attribute
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Bench
+    from tests.psn.bench import Bench
 
 
 @pytest.mark.parametrize(

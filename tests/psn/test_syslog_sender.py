@@ -17,7 +17,7 @@ from psn.syslog_sender import RECOVERY_TIME, SyslogSender
 from radius.observer import Observer
 
 if TYPE_CHECKING:
-    from tests.psn.conftest import Collector
+    from tests.psn.collector import Collector
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 BODY = render_attributes([(f"key{number}", "x" * 50) for number in range(20)])

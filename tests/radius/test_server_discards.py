@@ -74,7 +74,7 @@ class Case:
 CASES: dict[DropReason, Case] = {
     DropReason.UNKNOWN_CLIENT: Case(
         (request(),),
-        ("no client covers 127.0.0.1", "my-device: {network: 127.0.0.1/32, secret: ...}", "radius.clients"),
+        ("no client covers 127.0.0.1", "`my-device: {network: 127.0.0.1/32, secret: ...}`", "radius.clients"),
         client=make_client(network="127.0.0.2/32"),
     ),
     DropReason.MALFORMED: Case((request()[:-1],), ("exceeds", "octets received")),
