@@ -18,6 +18,7 @@ from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 
 _AT_ONCE = timedelta(0)
+_INTERFACE_DOWN = "The network interface is down."
 
 
 class Endpoint:
@@ -36,6 +37,7 @@ class Endpoint:
         self._tasks = OwnedTasks()
         self._is_on = False
         self.is_plugged = False
+        cable.watch(self.notice_link)
 
     async def start(self) -> None:
         """Switch the machine on; does nothing where it is. With the cable in, its agent begins anew."""
@@ -71,8 +73,13 @@ class Endpoint:
         await self._tasks.cancel()
         self._runtime.write("endpoint-unplugged", "the cable was pulled out", {"mac": self._config.mac})
         if self._is_on:
-            self._agent.show(AgentStatus.OFFLINE, "The network interface is down.")
+            self._agent.show(AgentStatus.OFFLINE, _INTERFACE_DOWN)
         await self._cable.unplug()
+
+    async def notice_link(self) -> None:
+        """Follow the link of the cable that is in, which came up or went down by the other end's doing."""
+        if self._is_on and self.is_plugged:
+            await self._trigger("the network interface came up", delay=self._agent.network_transition_delay)
 
     async def rescan(self) -> None:
         """Let the user ask for a scan; does nothing while the machine is off or the cable is out."""
@@ -89,7 +96,12 @@ class Endpoint:
         return self._agent.view()
 
     async def _trigger(self, why: str, *, delay: timedelta) -> None:
-        """Start the agent anew, whatever it was doing."""
+        """Start the agent anew, whatever it was doing; without a link it waits for one."""
         await self._tasks.cancel()
+        if not (self._is_on and self.is_plugged):  # that changed meanwhile
+            return
+        if not self._cable.is_up:
+            self._agent.show(AgentStatus.OFFLINE, _INTERFACE_DOWN)
+            return
         self._agent.show(AgentStatus.SEARCHING, f"Searching for policy server: {why}.")
         self._tasks.spawn(self._agent.run(delay=delay), name=f"agent of {self.name}")

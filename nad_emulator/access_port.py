@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_session import AccessSession
-from nad_emulator.access_view import AccessView, build_view
+from nad_emulator.access_view import AccessView, Link, build_view
 from nad_emulator.accounting import SessionAccounting, StrayRecord, TerminateCause
 from nad_emulator.authenticator import Accepted, AuthenticationRequest, Authenticator, Refused, Unanswered
 from nad_emulator.config import AccessPortConfig, SwitchConfig
@@ -23,15 +22,6 @@ from nad_emulator.fail_over import FailOverClient
 from nad_emulator.identifiers import Identifiers
 
 _FIRST = AuthenticationRequest(reason="the first frame of an endpoint without a session")
-
-
-class Link(Enum):
-    """The state of a port's link."""
-
-    DOWN = "down"
-    UP = "up"
-    BOUNCING = "bouncing"
-    DISABLED = "administratively down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +63,26 @@ class UnknownServerError(ValueError):
 
 
 class AccessPort:
-    """One access port of a running switch. `on_change` is called after every change of what the port enforces."""
+    """One access port of a running switch.
 
-    def __init__(self, config: AccessPortConfig, *, switch: SwitchServices, on_change: Callable[[], None]) -> None:
+    `on_change` is called after every change of what the port enforces, `on_link` after it took its link down or let it
+    come up again.
+    """
+
+    def __init__(
+        self,
+        config: AccessPortConfig,
+        *,
+        switch: SwitchServices,
+        on_change: Callable[[], None],
+        on_link: Callable[[], None],
+    ) -> None:
         """Begin without a link."""
         self.config = config
         self.session: AccessSession | None = None
         self._switch = switch
         self._on_change = on_change
+        self._on_link = on_link
         self._attachment: Attachment | None = None
         self._shut = False
         self._bouncing = False
@@ -117,16 +119,19 @@ class AccessPort:
         """Take the link down for the bounce time; the session ends."""
         self._end(TerminateCause.PORT_REINITIALIZED, "the port bounces")
         self._bouncing = True
+        self._on_link()
         self._switch.tasks.spawn(self._finish_bounce(), name=f"bounce {self.config.name}")
 
     def shut(self) -> None:
         """Take the port down until `no_shut`; the session ends."""
         self._end(TerminateCause.PORT_DISABLED, "the port is administratively down")
         self._shut = True
+        self._on_link()
 
     def no_shut(self) -> None:
         """Allow the link again."""
         self._shut = False
+        self._on_link()
         self._settle()
 
     def disconnect(self) -> None:
@@ -280,6 +285,7 @@ class AccessPort:
         await asyncio.sleep(self._switch.config.port_bounce.total_seconds())
         self._bouncing = False
         self._write("link-up", "the bounce time is over")
+        self._on_link()
         self._settle()
 
     def _write(self, event: str, reason: str, **facts: str | None) -> None:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from nad_emulator.access_session import AccessSession
 from nad_emulator.authorization import Authorization
+
+
+class Link(Enum):
+    """The state of a port's link."""
+
+    DOWN = "down"
+    UP = "up"
+    BOUNCING = "bouncing"
+    DISABLED = "administratively down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

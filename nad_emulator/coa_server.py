@@ -56,6 +56,7 @@ class CoaServer:
             services=[(sock, service) for sock in sockets],
             clients=ClientTable(config.dynamic_author_clients),
             observe=runtime.observe,
+            gate=runtime.gate,
         )
 
     def start(self) -> None:

@@ -39,7 +39,9 @@ class FailOverClient:
         self._servers = {server.name: server for server in config.servers}
         self._group = ServerGroup(self._servers, criteria=config.dead_criteria, deadtime=config.deadtime)
         self._retransmission = Retransmission.every(config.timeout, config.retransmit)
-        self._client = RadiusClient(host=config.address, random=runtime.random, observe=runtime.observe)
+        self._client = RadiusClient(
+            host=config.address, random=runtime.random, observe=runtime.observe, gate=runtime.gate
+        )
         self._observe = runtime.observe
 
     async def exchange(
@@ -59,27 +61,18 @@ class FailOverClient:
         loop = asyncio.get_running_loop()
         asked: list[str] = []
         for name in [only] if only else self._list_candidates(first, loop.time()):
-            server = self._servers[name]
             current = attributes if happened_at is None else _set_delay(attributes, loop.time() - happened_at)
             try:
-                packet = await self._client.exchange(
-                    _find_peer(server, code),
-                    code,
-                    current,
-                    retransmission=self._retransmission,
-                    on_timeout=self._count_timeouts(name),
-                )
+                packet = await self._ask(name, code, current)
             except NoResponseError as error:
                 asked.append(name)
+                reason = f"{name} has not answered{'' if only else ', the next server of the group is asked'}"
                 facts: dict[str, Fact] = {"server": name, "attempts": error.attempts}
-                self._observe(
-                    "server-silent",
-                    f"{name} has not answered{'' if only else ', the next server of the group is asked'}",
-                    facts,
-                )
+                self._observe("server-silent", reason, facts)
             except (OSError, ValueError) as error:
                 # no source port to be had, or a peer's Class or State, echoed, makes the request too long
-                raise NoAnswerError(f"the request cannot be sent: {error}") from None
+                why = getattr(error, "strerror", None) or error
+                raise NoAnswerError(f"the request cannot be sent: {why}") from None
             else:
                 if self._group.note_reply(name, loop.time()):
                     self._observe("server-alive", f"{name} has answered", {"server": name})
@@ -89,6 +82,16 @@ class FailOverClient:
     def close(self) -> None:
         """Close the sockets; nothing may be under way any more."""
         self._client.close()
+
+    async def _ask(self, name: str, code: Code, attributes: list[Attribute]) -> Packet:
+        """Ask one server; raises as `radius.client.RadiusClient.exchange` does."""
+        return await self._client.exchange(
+            _find_peer(self._servers[name], code),
+            code,
+            attributes,
+            retransmission=self._retransmission,
+            on_timeout=self._count_timeouts(name),
+        )
 
     def _list_candidates(self, first: str, now: float) -> list[str]:
         """List the servers to ask, reviving those whose deadtime is over."""

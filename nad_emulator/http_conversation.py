@@ -1,8 +1,8 @@
 """One client connection to the proxy of an access port: its requests, one after the other.
 
 What the `Forwarder` decides is done here: closing without an answer (dropped, refused), answering 302 (redirected),
-or connecting onward from the endpoint's own address. A destination the lab does not know and one that does not answer
-are told to the client as any proxy does (502), because a person has to see the difference to a drop.
+or connecting onward as the endpoint, as far as that goes. A destination the lab does not know and one that does not
+answer are told to the client as any proxy does (502), because a person has to see the difference to a drop.
 """
 
 from __future__ import annotations
@@ -47,9 +47,8 @@ class Patience:
 class Forwarder(Protocol):
     """The port behind the proxy: decides, counts, and knows the endpoint."""
 
-    @property
-    def source(self) -> str:
-        """The endpoint's own address, from which connections go onward."""
+    def choose_source(self) -> str:
+        """Choose the address from which connections go onward."""
         ...
 
     def decide(self, method: str, target: Target) -> Verdict:
@@ -154,10 +153,10 @@ class Conversation:
             upstream.abort()
 
     async def _connect(self, verdict: Verdict) -> Stream:
-        """Connect onward from the endpoint's own address. Raises `OSError`."""
+        """Connect onward. Raises `OSError`."""
         async with asyncio.timeout(self._patience.connect):
             reader, writer = await asyncio.open_connection(
-                verdict.address, verdict.port, local_addr=(self._forwarder.source, 0), limit=HEAD_LIMIT
+                verdict.address, verdict.port, local_addr=(self._forwarder.choose_source(), 0), limit=HEAD_LIMIT
             )
         return Stream(reader, writer, note=self._renew)
 

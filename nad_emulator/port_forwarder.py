@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nac.binding import has_address
 from nac.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.data_plane import Action, DataPlane, Verdict
@@ -21,12 +22,21 @@ class PortForwarder:
         self._plane = plane
         self._find_session = find_session
         self._runtime = runtime
+        self._sources: dict[str, str] = {}
+        """From where connections of each address that was on the port go onward."""
 
-    @property
-    def source(self) -> str:
-        """The endpoint's own address."""
-        session = self._find_session()
-        return "" if session is None else session.address
+    def choose_source(self) -> str:
+        """Choose the address from which connections go onward: the endpoint's own, or else the switch's.
+
+        This machine has the endpoint's where both run on it; what it lacks is looked up and said once.
+        """
+        address = self._source
+        if address not in self._sources:
+            self._sources[address] = address if has_address(address) else self._plane.gateway
+            if self._sources[address] != address:
+                reason = f"connections go onward from {self._plane.gateway}: this machine does not have {address}"
+                self._runtime.write("http-source-changed", reason, self._facts)
+        return self._sources[address]
 
     def decide(self, method: str, target: Target) -> Verdict:
         """Decide on a request and say so in the journal."""
@@ -59,6 +69,12 @@ class PortForwarder:
             session.output_octets += sent
 
     @property
+    def _source(self) -> str:
+        """The endpoint's own address."""
+        session = self._find_session()
+        return "" if session is None else session.address
+
+    @property
     def _facts(self) -> dict[str, str | None]:
         session = self._find_session()
         return {"access_port": self._port, "session_id": None if session is None else session.session_id}
@@ -66,4 +82,4 @@ class PortForwarder:
     def _decide(self, target: Target) -> Verdict:
         session = self._find_session()
         enforcement = None if session is None else session.enforcement
-        return self._plane.decide(enforcement, source=self.source, host=target.host, port=target.port)
+        return self._plane.decide(enforcement, source=self._source, host=target.host, port=target.port)

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from functools import partial
 
 from nac.binding import bind_tcp, bind_udp
+from nac.cable import LinkWatcher
 from nac.identity import parse_mac
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
-from nad_emulator.access_port import AccessPort, Attachment, Link, NoSessionError, SwitchServices
-from nad_emulator.access_view import AccessView
+from nad_emulator.access_port import AccessPort, Attachment, NoSessionError, SwitchServices
+from nad_emulator.access_view import AccessView, Link
 from nad_emulator.accounting import StrayRecord
 from nad_emulator.acl import Acl, parse_acl
 from nad_emulator.authenticator import Authenticator
@@ -39,6 +40,7 @@ class PortCable:
         """The port while the switch has power."""
         self.proxy_port = config.proxy_port
         self._switch = switch
+        self._watcher: LinkWatcher | None = None
 
     @property
     def gateway(self) -> str:
@@ -49,6 +51,20 @@ class PortCable:
     def proxy_url(self) -> str:
         """The access port's data plane."""
         return f"http://{self._switch}:{self.proxy_port}"
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the endpoint sees a link: it notices a port that is down, but not that the switch has no power."""
+        return self.attachment is not None and (self.port is None or self.port.link is Link.UP)
+
+    def watch(self, watcher: LinkWatcher | None) -> None:
+        """Let `watcher` be called when the port took the link down or let it come up again."""
+        self._watcher = watcher
+
+    async def tell(self) -> None:
+        """Call the watcher, if there is one."""
+        if self._watcher is not None:
+            await self._watcher()
 
     async def plug(self, mac: str, address: str) -> None:
         """Bring the link up, without waiting for authentication. Raises `ValueError` for a MAC that is none."""
@@ -95,7 +111,7 @@ class Switch:
         """Power up. Raises `OSError` where a port cannot be bound; then nothing is left open."""
         if self._powered is not None:
             return
-        powered = _PoweredSwitch(self._config, self._access_lists, self._runtime)
+        powered = _PoweredSwitch(self._config, self._access_lists, self._cables, self._runtime)
         try:
             await powered.start({name: cable.proxy_port for name, cable in self._cables.items()})
         except BaseException:
@@ -115,6 +131,11 @@ class Switch:
             cable.port = None
         if powered is not None:
             await powered.stop()
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """The names of the access ports, as configured."""
+        return tuple(self._cables)
 
     def cable(self, port_name: str) -> PortCable:
         """The cable into a port. Raises `KeyError`."""
@@ -167,7 +188,13 @@ class Switch:
 class _PoweredSwitch:
     """Everything that lives from power-up to power-down."""
 
-    def __init__(self, config: SwitchConfig, access_lists: Mapping[str, Acl], runtime: Runtime) -> None:
+    def __init__(
+        self,
+        config: SwitchConfig,
+        access_lists: Mapping[str, Acl],
+        cables: Mapping[str, PortCable],
+        runtime: Runtime,
+    ) -> None:
         self.bound: dict[str, int] = {}
         self._config = config
         self._runtime = runtime
@@ -183,7 +210,12 @@ class _PoweredSwitch:
         )
         self._proxies: dict[str, HttpProxy] = {}
         self.access_ports = {
-            port.name: AccessPort(port, switch=services, on_change=partial(self._recheck, port.name))
+            port.name: AccessPort(
+                port,
+                switch=services,
+                on_change=partial(self._recheck, port.name),
+                on_link=partial(self._tell_link, cables[port.name]),
+            )
             for port in config.ports
         }
         self._coa_server: CoaServer | None = None
@@ -218,6 +250,9 @@ class _PoweredSwitch:
         self._client.close()
         for proxy in self._proxies.values():
             await proxy.stop()
+
+    def _tell_link(self, cable: PortCable) -> None:
+        self._tasks.spawn(cable.tell(), name="link of an access port")
 
     def _recheck(self, port: str) -> None:
         self._proxies[port].recheck()

@@ -16,7 +16,9 @@ import trustme
 
 from agent_emulator.config import EndpointConfig
 from agent_emulator.endpoint import Endpoint
+from nac.cable import LinkWatcher
 from nac.journal import Journal, JournalRecord
+from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
 from psn.portal import PortalConfig, PosturePortal
@@ -28,6 +30,7 @@ from psn.session_cache import SessionCache
 MAC = "02:00:00:00:10:01"
 ADDRESS = "127.0.10.1"
 TOKEN = "ab" * 16
+AT_WORK = ("Searching for policy server", "Scanning system")
 
 
 class Wire:
@@ -46,6 +49,7 @@ class Wire:
         self.plugged: list[tuple[str, str]] = []
         self.gateway = "127.0.3.1"
         self.proxy_url = ""
+        self.is_up = True
         self._conversations: set[asyncio.Task[None]] = set()
         self._portals: list[PosturePortal] = []
         self._strangers: list[asyncio.Server] = []
@@ -66,6 +70,9 @@ class Wire:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
         await asyncio.sleep(0)
+
+    def watch(self, watcher: LinkWatcher | None) -> None:
+        self.watcher = watcher
 
     async def plug(self, mac: str, address: str) -> None:
         self.plugged.append((mac, address))
@@ -137,6 +144,19 @@ class Wire:
             }
         )
 
+    async def open_session(self, settings: PostureSettings, **changes: Any) -> Session:
+        """Start the portal of psn1 with a session that awaits posture, if nothing else is said."""
+        sessions = await self.start_portal(settings)
+        session = self.session(**{"posture_status": PostureStatus.UNKNOWN, **changes})
+        sessions.add(session)
+        return session
+
+    async def redirect_session(self, settings: PostureSettings, **changes: Any) -> Session:
+        """Start the portal of psn1 with a session, and let the switch redirect to it."""
+        session = await self.open_session(settings, **changes)
+        self.redirect_to(session)
+        return session
+
     def redirect_to(self, session: Session, *, name: str = "psn1") -> None:
         host, port = f"{name}.lab.test", self.hosts[f"{name}.lab.test"][1]
         self.redirect = (
@@ -165,6 +185,22 @@ class Wire:
         try:
             async with asyncio.timeout(100):
                 return await found
+        finally:
+            stop_listening()
+
+    async def settle(self, endpoint: Endpoint, *, within: float = 60) -> None:
+        """Wait until the agent shows something else than that it is at work."""
+        settled = asyncio.Event()
+
+        def look(_: JournalRecord | None) -> None:
+            if endpoint.view().status not in AT_WORK:
+                settled.set()
+
+        stop_listening = self.journal.listen(look)
+        try:
+            look(None)
+            async with asyncio.timeout(within):
+                await settled.wait()
         finally:
             stop_listening()
 
@@ -221,10 +257,11 @@ def authority() -> trustme.CA:
 
 
 Story = Callable[[Wire], Coroutine[Any, Any, None]]
+Tell = Callable[[Story], None]
 
 
 @pytest.fixture
-def tell(authority: trustme.CA) -> Callable[[Story], None]:
+def tell(authority: trustme.CA) -> Tell:
     """Run a story on virtual time over real sockets."""
 
     def run(story: Story) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 from agent_emulator.inventory import Inventory, Product
 from nac.agent_profile import AgentProfile
-from nac.journal import JournalRecord
 from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Requirement
 from psn.posture_policy import AgentConfiguration, Audience, PosturePolicy, PostureSettings, ProvisioningRule
 
-Tell = Callable[[Callable[[Any], Any]], None]
+if TYPE_CHECKING:
+    from tests.agent_emulator.conftest import Tell, Wire
 
 ANTIVIRUS = Requirement(
     name="Antivirus",
@@ -27,36 +26,13 @@ PROTECTED = Inventory(products=(Product(category=Category.ANTIVIRUS, name="Lab A
 BARE = Inventory()
 
 
-AT_WORK = ("Searching for policy server", "Scanning system")
-
-
-async def settle(wire: Any, endpoint: Any, *, within: float = 60) -> None:
-    """Wait until the agent shows something else than that it is at work."""
-    settled = asyncio.Event()
-
-    def look(_: JournalRecord | None) -> None:
-        if endpoint.view().status not in AT_WORK:
-            settled.set()
-
-    stop_listening = wire.journal.listen(look)
-    try:
-        look(None)
-        async with asyncio.timeout(within):
-            await settled.wait()
-    finally:
-        stop_listening()
-
-
 def test_a_redirect_leads_to_the_policy_server_and_a_good_inventory_to_compliant(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        session = await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
         plugged_at = wire.now()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         view = endpoint.view()
         assert (view.status, view.policy_server) == ("Compliant", "psn1.lab.test")
         assert view.latest_scan_at == plugged_at + timedelta(seconds=3)
@@ -76,14 +52,11 @@ def test_a_redirect_leads_to_the_policy_server_and_a_good_inventory_to_compliant
 
 
 def test_a_missing_product_makes_it_not_compliant_and_the_user_is_told_what_to_do(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        session = await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=BARE)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         view = endpoint.view()
         assert view.status == "Not Compliant"
         assert "Install an antivirus product." in view.message
@@ -95,19 +68,16 @@ def test_a_missing_product_makes_it_not_compliant_and_the_user_is_told_what_to_d
 def test_after_repair_a_rescan_finds_the_policy_server_again_without_a_redirect(tell: Tell) -> None:
     """Probe 4 of posture.md 3.2: the policy server is known from the first completed posture."""
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=BARE)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         wire.redirect = ""
         endpoint.change_inventory(PROTECTED)
         assert endpoint.view().status == "Not Compliant"
         await endpoint.rescan()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().status == "Compliant"
         assert [result.status for result in wire.results] == [PostureStatus.NON_COMPLIANT, PostureStatus.COMPLIANT]
         (record,) = wire.records("discovery-succeeded")[1:]
@@ -117,13 +87,13 @@ def test_after_repair_a_rescan_finds_the_policy_server_again_without_a_redirect(
 
 
 def test_a_stale_compliant_session_answers_compliant_at_once_without_scan_and_without_result(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         sessions = await wire.start_portal(SETTINGS)
         sessions.add(wire.session(posture_status=PostureStatus.COMPLIANT))
         wire.redirect_to(wire.session())
         endpoint = await wire.start_endpoint(inventory=BARE)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         view = endpoint.view()
         assert (view.status, view.latest_scan_at) == ("Compliant", None)
         assert wire.results == []
@@ -134,16 +104,13 @@ def test_a_stale_compliant_session_answers_compliant_at_once_without_scan_and_wi
 def test_no_matching_policy_means_compliant(tell: Tell) -> None:
     """The phantom of posture.md 5.2: a session without groups matches only generic rules."""
 
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         audience = Audience(groups=frozenset({"Employees"}))
         policy = PosturePolicy(name="Employees only", requirements=(ANTIVIRUS,), audience=audience)
-        sessions = await wire.start_portal(PostureSettings(policies=(policy,)))
-        session = wire.session(groups=None, posture_status=None)
-        sessions.add(session)
-        wire.redirect_to(session)
+        session = await wire.redirect_session(PostureSettings(policies=(policy,)), groups=None, posture_status=None)
         endpoint = await wire.start_endpoint(inventory=BARE)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().status == "Compliant"
         assert session.posture_status is PostureStatus.COMPLIANT
         assert (wire.results[0].previous, wire.results[0].policies) == (None, ())
@@ -152,7 +119,7 @@ def test_no_matching_policy_means_compliant(tell: Tell) -> None:
 
 
 def test_without_an_agent_configuration_the_scan_is_bypassed(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         audience = Audience(groups=frozenset({"Employees"}))
         rule = ProvisioningRule(name="Employees", configuration=AgentConfiguration(name="Agent"), audience=audience)
         sessions = await wire.start_portal(PostureSettings(provisioning=(rule,)))
@@ -161,7 +128,7 @@ def test_without_an_agent_configuration_the_scan_is_bypassed(tell: Tell) -> None
         wire.redirect_to(session)
         endpoint = await wire.start_endpoint()
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().message == (
             "Bypassing AnyConnect scan, your network is configured to use Cisco NAC Agent"
         )
@@ -170,21 +137,18 @@ def test_without_an_agent_configuration_the_scan_is_bypassed(tell: Tell) -> None
 
 
 def test_provisioning_updates_the_profile_and_an_older_agent(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         profile = AgentProfile(discovery_host="discovery.lab.test")
         configuration = AgentConfiguration(name="Agent", package_version="5.1.10.0", profile=profile)
         rule = ProvisioningRule(name="All", configuration=configuration)
-        sessions = await wire.start_portal(PostureSettings(provisioning=(rule,)))
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+        session = await wire.redirect_session(PostureSettings(provisioning=(rule,)))
         endpoint = await wire.start_endpoint(agent_version="5.1.9.0")
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().agent_version == "5.1.10.0"
         session.posture_status = PostureStatus.UNKNOWN
         await endpoint.rescan()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert "http://discovery.lab.test/auth/discovery?architecture=9" in wire.requests
 
     tell(story)
@@ -193,7 +157,7 @@ def test_provisioning_updates_the_profile_and_an_older_agent(tell: Tell) -> None
 def test_without_a_network_it_repeats_until_the_back_off_limit_and_again_after_ten_minutes(tell: Tell) -> None:
     """posture.md 3.4: a failing client restarts about every 630 s."""
 
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         endpoint = await wire.start_endpoint()
         await endpoint.plug()
         await asyncio.sleep(3 + 40)
@@ -208,7 +172,7 @@ def test_without_a_network_it_repeats_until_the_back_off_limit_and_again_after_t
 
 
 def test_a_network_that_comes_late_is_found_by_a_later_round(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         sessions = await wire.start_portal(SETTINGS)
         session = wire.session(posture_status=PostureStatus.UNKNOWN)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
@@ -216,7 +180,7 @@ def test_a_network_that_comes_late_is_found_by_a_later_round(tell: Tell) -> None
         await asyncio.sleep(3.5)
         sessions.add(session)
         wire.redirect_to(session)
-        await settle(wire, endpoint, within=5)
+        await wire.settle(endpoint, within=5)
         assert endpoint.view().status == "Compliant"
 
     tell(story)
@@ -225,7 +189,7 @@ def test_a_network_that_comes_late_is_found_by_a_later_round(tell: Tell) -> None
 def test_a_policy_server_of_a_redirect_that_is_silent_for_five_seconds_gives_way_to_one_known_before(
     tell: Tell,
 ) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         first = await wire.start_portal(SETTINGS)
         await wire.start_portal(SETTINGS, name="psn2")
         session = wire.session(posture_status=PostureStatus.UNKNOWN)
@@ -233,12 +197,12 @@ def test_a_policy_server_of_a_redirect_that_is_silent_for_five_seconds_gives_way
         wire.redirect_to(session)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         wire.redirect_to(session, name="psn2")
         wire.silent.add("psn2.lab.test")
         asked_at = wire.now()
         await endpoint.rescan()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         record = wire.records("discovery-succeeded")[-1]
         assert record.facts["policy_server"] == "psn1.lab.test"
         assert record.at == asked_at + timedelta(seconds=5)
@@ -251,7 +215,7 @@ def test_a_policy_server_of_a_redirect_that_knows_no_session_does_not_cut_the_ot
 ) -> None:
     """It was talked to, so an Auth-Status answer counts only once the silent enroll address has failed too."""
 
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         first = await wire.start_portal(SETTINGS)
         await wire.start_portal(SETTINGS, name="psn2")
         session = wire.session(posture_status=PostureStatus.UNKNOWN)
@@ -259,12 +223,12 @@ def test_a_policy_server_of_a_redirect_that_knows_no_session_does_not_cut_the_ot
         wire.redirect_to(session)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         wire.redirect_to(session, name="psn2")
         wire.silent.add("enroll.cisco.com")
         asked_at = wire.now()
         await endpoint.rescan()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         record = wire.records("discovery-succeeded")[-1]
         assert record.facts["policy_server"] == "psn1.lab.test"
         assert record.at == asked_at + timedelta(seconds=5)
@@ -276,7 +240,7 @@ def test_a_policy_server_of_a_redirect_that_knows_no_session_does_not_cut_the_ot
 def test_a_policy_server_with_a_foreign_name_in_its_certificate_is_not_talked_to(tell: Tell) -> None:
     """Scenario 16 of posture.md 11."""
 
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         sessions = await wire.start_portal(SETTINGS, certificate_name="somebody-else.lab.test")
         session = wire.session()
         sessions.add(session)
@@ -291,7 +255,7 @@ def test_a_policy_server_with_a_foreign_name_in_its_certificate_is_not_talked_to
 
 
 def test_a_policy_server_that_no_server_name_rule_names_is_not_talked_to(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         sessions = await wire.start_portal(SETTINGS)
         session = wire.session()
         sessions.add(session)
@@ -307,7 +271,7 @@ def test_a_policy_server_that_no_server_name_rule_names_is_not_talked_to(tell: T
 
 
 def test_nothing_is_sent_to_a_policy_server_that_a_trusted_one_names_but_no_rule_does(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         sessions = await wire.start_portal(SETTINGS, certificate_name="alias.example.com")
         session = wire.session(posture_status=PostureStatus.UNKNOWN)
         sessions.add(session)
@@ -330,14 +294,11 @@ def test_nothing_is_sent_to_a_policy_server_that_a_trusted_one_names_but_no_rule
 def test_a_machine_that_is_switched_off_and_on_with_its_cable_in_begins_anew(tell: Tell) -> None:
     """posture.md 3.1: power events and the resuming system are triggers."""
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        session = await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         await endpoint.stop()
         await endpoint.stop()
         assert (endpoint.is_plugged, endpoint.view().status) == (True, "Not connected")
@@ -348,7 +309,7 @@ def test_a_machine_that_is_switched_off_and_on_with_its_cable_in_begins_anew(tel
         await endpoint.start()
         await endpoint.start()
         assert endpoint.view().message == "Searching for policy server: the system resumed."
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().status == "Compliant"
         assert len(wire.records("discovery-started")) == 2
 
@@ -356,7 +317,7 @@ def test_a_machine_that_is_switched_off_and_on_with_its_cable_in_begins_anew(tel
 
 
 def test_a_cable_plugged_into_a_machine_that_is_off_is_found_when_it_is_switched_on(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         endpoint = await wire.start_endpoint()
         await endpoint.stop()
         await endpoint.plug()
@@ -373,15 +334,46 @@ def test_a_cable_plugged_into_a_machine_that_is_off_is_found_when_it_is_switched
     tell(story)
 
 
+def test_a_link_that_goes_and_comes_again_starts_the_agent_anew(tell: Tell) -> None:
+    async def story(wire: Wire) -> None:
+        wire.is_up = False
+        endpoint = await wire.start_endpoint()
+        await endpoint.notice_link()
+        await endpoint.plug()
+        assert endpoint.view().message == "The network interface is down."
+        await endpoint.rescan()
+        await asyncio.sleep(100)
+        assert wire.records("discovery-started") == []
+        wire.is_up = True
+        await endpoint.notice_link()
+        assert endpoint.view().message == "Searching for policy server: the network interface came up."
+        await asyncio.sleep(4)
+        assert len(wire.records("discovery-started")) == 1
+        wire.is_up = False
+        await endpoint.notice_link()
+        assert (endpoint.is_plugged, endpoint.view().status) == (True, "Not connected")
+        await endpoint.unplug()
+
+    tell(story)
+
+
+def test_a_cable_pulled_out_while_the_link_comes_up_starts_nothing(tell: Tell) -> None:
+    async def story(wire: Wire) -> None:
+        endpoint = await wire.start_endpoint()
+        await endpoint.plug()
+        await asyncio.gather(endpoint.notice_link(), endpoint.unplug())
+        await asyncio.sleep(100)
+        assert wire.records("discovery-started") == []
+
+    tell(story)
+
+
 def test_a_result_ends_the_search_and_nothing_but_a_trigger_starts_it_again(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        session = await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         session.posture_status = PostureStatus.UNKNOWN
         asked = len(wire.requests)
         await asyncio.sleep(8 * 3600)
@@ -392,7 +384,7 @@ def test_a_result_ends_the_search_and_nothing_but_a_trigger_starts_it_again(tell
 
 
 def test_definitions_age_while_the_lab_runs(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         recent = Check(
             name="AV-Definitions", category=Category.ANTIVIRUS, operation=Operation.WITHIN_DAYS, parameter="7"
         )
@@ -405,19 +397,19 @@ def test_definitions_age_while_the_lab_runs(tell: Tell) -> None:
         wire.redirect_to(session)
         endpoint = await wire.start_endpoint(inventory=Inventory(products=(product,)))
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().status == "Compliant"
         await asyncio.sleep(2 * 86_400)
         session.posture_status = PostureStatus.UNKNOWN
         await endpoint.rescan()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         assert endpoint.view().status == "Not Compliant"
 
     tell(story)
 
 
 def test_unplugging_ends_the_search_and_tells_the_cable(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         endpoint = await wire.start_endpoint()
         await endpoint.plug()
         await endpoint.plug()
@@ -439,14 +431,11 @@ def test_unplugging_ends_the_search_and_tells_the_cable(tell: Tell) -> None:
 def test_the_same_story_writes_the_same_journal_twice(tell: Tell) -> None:
     journals = []
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
-        await settle(wire, endpoint)
+        await wire.settle(endpoint)
         journals.append([(record.node, record.event, record.reason) for record in wire.journal])
 
     tell(story)

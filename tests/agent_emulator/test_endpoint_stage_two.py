@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,7 +14,8 @@ from nac.posture import PostureStatus
 from nac.requirement import Category
 from psn.posture_policy import PostureSettings
 
-Tell = Callable[[Callable[[Any], Any]], None]
+if TYPE_CHECKING:
+    from tests.agent_emulator.conftest import Tell, Wire
 
 SETTINGS = PostureSettings()
 PROTECTED = Inventory(products=(Product(category=Category.ANTIVIRUS, name="Lab Antivirus"),))
@@ -29,9 +29,8 @@ def call(*names: str) -> AgentProfile:
 
 
 def test_the_call_home_list_leads_to_the_policy_server(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        sessions.add(wire.session(posture_status=PostureStatus.UNKNOWN))
+    async def story(wire: Wire) -> None:
+        await wire.open_session(SETTINGS)
         endpoint = await wire.start_endpoint(profile=call("psn1"), inventory=PROTECTED)
         await endpoint.plug()
         found = await wire.wait_for("discovery-succeeded")
@@ -48,9 +47,8 @@ def test_the_call_home_list_leads_to_the_policy_server(tell: Tell) -> None:
 
 
 def test_the_owner_is_found_through_another_policy_server(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        sessions.add(wire.session(posture_status=PostureStatus.UNKNOWN))
+    async def story(wire: Wire) -> None:
+        await wire.open_session(SETTINGS)
         await wire.start_stranger("psn2", REFERRAL)
         endpoint = await wire.start_endpoint(profile=call("psn2"), inventory=PROTECTED)
         await endpoint.plug()
@@ -72,9 +70,8 @@ def test_the_owner_is_found_through_another_policy_server(tell: Tell) -> None:
 def test_a_server_that_is_silent_or_refuses_gives_way_to_the_next(
     tell: Tell, answer: bytes | None, seconds: int
 ) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        sessions.add(wire.session(posture_status=PostureStatus.UNKNOWN))
+    async def story(wire: Wire) -> None:
+        await wire.open_session(SETTINGS)
         await wire.start_stranger("psn3", answer)
         endpoint = await wire.start_endpoint(profile=call("psn3", "psn1"), inventory=PROTECTED)
         await endpoint.plug()
@@ -89,9 +86,8 @@ def test_a_server_that_is_silent_or_refuses_gives_way_to_the_next(
 def test_a_server_that_no_rule_names_is_passed_over(tell: Tell) -> None:
     """Scenario 16 of posture.md 11: the next target is tried."""
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        sessions.add(wire.session(posture_status=PostureStatus.UNKNOWN))
+    async def story(wire: Wire) -> None:
+        await wire.open_session(SETTINGS)
         profile = AgentProfile(call_home=("psn3.example.com", "psn1.lab.test"), server_name_rules=("*.lab.test",))
         endpoint = await wire.start_endpoint(profile=profile, inventory=PROTECTED)
         await endpoint.plug()
@@ -103,7 +99,7 @@ def test_a_server_that_no_rule_names_is_passed_over(tell: Tell) -> None:
 
 
 def test_nothing_is_sent_to_an_owner_that_no_rule_names(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         await wire.start_stranger("psn2", REFERRAL)
         profile = AgentProfile(call_home=("psn2.lab.test",), server_name_rules=("psn2.*",))
         endpoint = await wire.start_endpoint(profile=profile)
@@ -116,11 +112,8 @@ def test_nothing_is_sent_to_an_owner_that_no_rule_names(tell: Tell) -> None:
 
 
 def test_a_redirect_leaves_no_room_for_stage_two(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        await wire.redirect_session(SETTINGS)
         await wire.start_stranger("psn3", REFUSAL)
         endpoint = await wire.start_endpoint(profile=call("psn3"), inventory=PROTECTED)
         await endpoint.plug()
@@ -134,11 +127,8 @@ def test_a_redirect_leaves_no_room_for_stage_two(tell: Tell) -> None:
 def test_the_backup_servers_of_the_last_posture_are_asked_when_its_policy_server_is_gone(tell: Tell) -> None:
     """The portal of psn1 names psn9 as its backup; ConnectionData.xml keeps both (posture.md 4.4)."""
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
         await wire.wait_for("posture-scan")
@@ -160,7 +150,7 @@ def test_the_backup_servers_of_the_last_posture_are_asked_when_its_policy_server
 
 
 def test_without_an_answer_both_stages_are_repeated_until_the_back_off_limit(tell: Tell) -> None:
-    async def story(wire: Any) -> None:
+    async def story(wire: Wire) -> None:
         await wire.start_stranger("psn3", REFUSAL)
         endpoint = await wire.start_endpoint(profile=call("psn3"))
         await endpoint.plug()
@@ -177,11 +167,8 @@ def test_a_known_policy_server_that_stays_silent_in_both_stages_gives_way(
 ) -> None:
     """A holder of a stale session that keeps silent (posture.md 6.5) costs five seconds a stage where it hangs."""
 
-    async def story(wire: Any) -> None:
-        sessions = await wire.start_portal(SETTINGS)
-        session = wire.session(posture_status=PostureStatus.UNKNOWN)
-        sessions.add(session)
-        wire.redirect_to(session)
+    async def story(wire: Wire) -> None:
+        await wire.redirect_session(SETTINGS)
         endpoint = await wire.start_endpoint(inventory=PROTECTED)
         await endpoint.plug()
         await wire.wait_for("posture-scan")

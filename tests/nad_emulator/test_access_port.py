@@ -156,6 +156,31 @@ async def test_a_port_that_is_shut_stays_down_until_it_is_allowed_again(bench: B
     assert switch.access(PORT).session_id.startswith("7F00030100000002")
 
 
+async def test_the_other_end_of_the_cable_is_told_when_the_port_goes_down_and_comes_up(bench: Bench) -> None:
+    bench.add_server()
+    switch = await bench.start_switch()
+    cable = switch.cable(PORT)
+    links: list[bool] = []
+
+    async def note() -> None:
+        links.append(cable.is_up)
+
+    cable.watch(note)
+    await bench.plug(switch)
+    assert links == [], "what the endpoint does itself is no news"
+    switch.shut(PORT)
+    await asyncio.sleep(1)
+    assert links == [False]
+    switch.no_shut(PORT)
+    await asyncio.sleep(1)
+    assert links == [False, True]
+    switch.shut(PORT)
+    await asyncio.sleep(1)
+    await cable.unplug()
+    await cable.plug("02:00:00:00:10:01", "127.0.10.1")
+    assert not cable.is_up, "a plug brings no link to a port that is shut"
+
+
 async def test_the_switch_authenticates_again_under_the_same_id(bench: Bench) -> None:
     server = bench.add_server(lambda _: (Code.ACCESS_ACCEPT, [(attribute.STATE, b"ReauthSession:1")]))
     switch = await bench.start_switch()

@@ -108,7 +108,7 @@ async def test_a_source_port_that_cannot_be_opened_is_an_error_not_a_crash(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr("radius.client.socket.socket", refuse)
-    with pytest.raises(NoAnswerError, match=r"the request cannot be sent: .*Too many open files"):
+    with pytest.raises(NoAnswerError, match=r"the request cannot be sent: Too many open files"):
         await client.exchange(Code.ACCESS_REQUEST, LOGIN)
     monkeypatch.undo()
     assert (await client.exchange(Code.ACCESS_REQUEST, LOGIN)).server == "127.0.1.2"

@@ -110,6 +110,19 @@ async def test_a_request_is_forwarded_from_the_endpoints_own_address(bench: Benc
     assert record.facts["session_id"]
 
 
+async def test_a_switch_that_lacks_the_endpoints_address_uses_its_own(bench: Bench, web: WebServer) -> None:
+    bench.add_server(bench.serve(bench.open))
+    switch = await bench.start_switch(http_port=bench.http_port)
+    await bench.wait_after(switch.cable(PORT).plug("02:00:00:00:10:01", "192.0.2.10"), "accounting-start")
+    for _ in range(2):
+        browser = await connect(bench, switch)
+        assert (await browser.ask("GET http://www.lab.test/ HTTP/1.1", "Host: x")).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert web.peers == ["127.0.3.1"] * 2
+    [record] = bench.list_records("http-source-changed")
+    assert record.reason == "connections go onward from 127.0.3.1: this machine does not have 192.0.2.10"
+    assert record.facts["access_port"] == PORT
+
+
 async def test_a_port_without_session_drops_without_an_answer(bench: Bench) -> None:
     bench.add_server()
     switch = await bench.start_switch()
