@@ -15,6 +15,7 @@ from posturelab.lab import ImpossibleActionError, Lab
 from posturelab.scenario import (
     Action,
     CoaAction,
+    FaultAction,
     InventoryAction,
     LinkAction,
     MisdirectAction,
@@ -35,7 +36,9 @@ def describe_action(action: Action) -> str:
     match value:
         case timedelta():
             return f"{key} {render_duration(value)}"
-        case LinkAction():
+        case FaultAction(leg=leg) if leg is not None:
+            return f"{key} leg from {leg.source} to {leg.destination}"
+        case LinkAction() | FaultAction():
             return " ".join((key, *value.model_dump(exclude_unset=True).popitem()))
         case _:
             return f"{key} {getattr(value, 'endpoint', value)}"
@@ -59,33 +62,38 @@ async def _send_coa(lab: Lab, coa: CoaAction) -> None:
 
 
 async def _change_link(lab: Lab, change: LinkAction) -> None:
-    if lab.broker is None:
-        raise ImpossibleActionError("only links over the embedded bus can be cut and restored")
     if change.cut:
-        lab.broker.cut(change.cut, reason="the scenario has cut the link")
+        lab.faults.cut_link(change.cut)
     elif change.restore:
-        lab.broker.restore(change.restore)
+        lab.faults.restore_link(change.restore)
+
+
+async def _make_fault(lab: Lab, fault: FaultAction) -> None:
+    if fault.leg is not None:
+        lab.faults.leg(**dict(fault.leg))
+    for key in fault.model_fields_set - {"leg"}:
+        getattr(lab.faults, key)(getattr(fault, key))
 
 
 async def _reauthenticate(lab: Lab, name: str) -> None:
-    switch, port = _find_port(lab, name)
+    switch, port = find_port(lab, name)
     with _possible():
         switch.reauthenticate(port)
 
 
 async def _change_session_id(lab: Lab, change: NewSessionAction) -> None:
-    switch, port = _find_port(lab, change.endpoint)
+    switch, port = find_port(lab, change.endpoint)
     with _possible():
         switch.change_session_id(port, sends_stop=change.stop)
 
 
 async def _misdirect(lab: Lab, order: MisdirectAction) -> None:
-    switch, port = _find_port(lab, order.endpoint)
+    switch, port = find_port(lab, order.endpoint)
     with _possible():
         switch.misdirect(port, order.send, server=order.to)
 
 
-def _find_port(lab: Lab, endpoint: str) -> tuple[Switch, str]:
+def find_port(lab: Lab, endpoint: str) -> tuple[Switch, str]:
     """Find the access port that an endpoint's cable leads to."""
     cable = lab.topology.select(EndpointNode)[endpoint].attached_to
     return lab.switches[cable.switch], cable.port
@@ -116,5 +124,6 @@ _PERFORMERS: dict[str, Callable[[Lab, Any], Awaitable[None]]] = {
     "new_session_id": _change_session_id,
     "misdirect": _misdirect,
     "link": _change_link,
+    "fault": _make_fault,
     "software": _change_software,
 }

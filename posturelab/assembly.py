@@ -53,7 +53,7 @@ def build_psn_config(
         fqdn=fqdn,
         address=node.address,
         ports=PsnPorts(**dict(node.ports)),
-        clients=tuple(_list_clients(topology)),
+        clients=tuple(list_clients(topology)),
         users={user: entry.build(user) for user, entry in topology.users.items()},
         endpoints={
             endpoint.mac: KnownEndpoint(mac=endpoint.mac, groups=endpoint.identity_groups)
@@ -150,7 +150,7 @@ def _list_apis(topology: Topology) -> list[MntApi]:
     ]
 
 
-def _list_clients(topology: Topology) -> list[Client]:
+def list_clients(topology: Topology) -> list[Client]:
     """List who may speak RADIUS to this lab: its own devices, those declared, and the wildcard."""
     radius = topology.radius
     protect = partial(
@@ -168,10 +168,7 @@ def _list_clients(topology: Topology) -> list[Client]:
         )
         for name, node in topology.select(SwitchNode).items()
     ]
-    declared = [
-        Client(name=name, **(dict(entry) | {"network": IPv4Network(entry.network), "secret": Secret(entry.secret)}))
-        for name, entry in radius.clients.items()
-    ]
+    declared = [entry.build(name) for name, entry in radius.clients.items()]
     return [*devices, *declared, *_list_wildcard(topology)]
 
 

@@ -9,7 +9,6 @@ Processes that share a folder wait for each other while they look for a certific
 from __future__ import annotations
 
 import fcntl
-import os
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from posturelab.whole_file import write_whole
 from psn.config import InternodeTls
 
 ROOT_LIFETIME = timedelta(days=3650)
@@ -58,7 +58,7 @@ class Authority:
     @property
     def certificate_path(self) -> Path:
         """The root certificate, PEM, for import into browsers and agents."""
-        return self._folder / f"{_ROOT}.crt"
+        return find_root(self._folder)
 
     def server_context(self, name: str, *, names: Sequence[str], address: str) -> ssl.SSLContext:
         """Build the context of a node's TLS servers; its certificate holds for the DNS names and the address."""
@@ -81,14 +81,31 @@ class Authority:
             self._identify(context, name, names=names, address=address)
         return tls
 
-    def _identify(self, context: ssl.SSLContext, name: str, *, names: Sequence[str], address: str) -> None:
-        """Give a context the certificate of a node, which is made where there is no good one."""
-        subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
+    def export(self, name: str, *, names: Sequence[str], address: str, folder: Path) -> None:
+        """Write certificate and key of a host that is no node, and the root's certificate, into a folder of its own.
+
+        The group of the files may read the key, so that a program of another user can be let in. Raises `OSError`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
         with self._lock():
-            found = self._load(name)
-            if found is None or not self._vouches_for(found.certificate, subject):
-                self._make_node(name, subject)
+            self._ensure(name, names=names, address=address)
+            for source in (f"{_ROOT}.crt", f"{name}.crt", f"{name}.key"):
+                target = folder / source
+                target.touch(0o640 if target.suffix == ".key" else 0o644)
+                target.write_bytes((self._folder / source).read_bytes())
+
+    def _identify(self, context: ssl.SSLContext, name: str, *, names: Sequence[str], address: str) -> None:
+        """Give a context the certificate of a node."""
+        with self._lock():
+            self._ensure(name, names=names, address=address)
             context.load_cert_chain(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+
+    def _ensure(self, name: str, *, names: Sequence[str], address: str) -> None:
+        """Make a certificate where there is no good one."""
+        subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
+        found = self._load(name)
+        if found is None or not self._vouches_for(found.certificate, subject):
+            self._make_node(name, subject)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -162,13 +179,15 @@ class Authority:
         key = identity.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        key_path = self._folder / f"{name}.key"
-        key_path.unlink(missing_ok=True)
-        with os.fdopen(os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
+        write_whole(self._folder / f"{name}.key", key, mode=0o600)
         certificate = identity.certificate.public_bytes(serialization.Encoding.PEM)
-        (self._folder / f"{name}.crt").write_bytes(certificate)
+        write_whole(self._folder / f"{name}.crt", certificate)
         return identity
+
+
+def find_root(folder: Path) -> Path:
+    """Where the root certificate of a state folder is, PEM, once there is one."""
+    return folder / f"{_ROOT}.crt"
 
 
 def _name(common_name: str) -> x509.Name:

@@ -6,12 +6,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posturelab import lab_commands
 from posturelab.lab_commands import fail
+
+if TYPE_CHECKING:
+    from posturelab.lab_file import LabFile
 
 app = typer.Typer(
     help="An emulator of a whole network-posture deployment: RADIUS, CoA, posture, monitoring, NADs and agents.",
@@ -45,10 +48,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # a terminal or pipe of another encoding than UTF-8 still gets every line
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app()
 
 
 @app.command()
@@ -63,7 +63,6 @@ def up(
 ) -> None:
     """Start a whole lab and keep it up until Ctrl-C; exit status 3 where a mistake of the lab itself ended it."""
     from posturelab.input_error import InputError
-    from posturelab.lab_file import load_lab_file
     from posturelab.start_options import StartOptions
 
     options = StartOptions(
@@ -74,7 +73,7 @@ def up(
         fresh=fresh,
     )
     try:
-        lab_file = load_lab_file(topology)
+        lab_file = _load(topology)
         from posturelab.up import run_up
 
         sound = run_up(lab_file, options=options)
@@ -90,7 +89,9 @@ def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     *,
     seed: Annotated[int | None, typer.Option(help="Seed of all chance, instead of the scenario's.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Tell it in real time instead of virtual.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Tell it in real time, which takes as long as the story lasts.")
+    ] = False,
     broker: Annotated[
         list[str] | None, typer.Option(help="With --live: AMQP URL of a RabbitMQ between the nodes; repeatable.")
     ] = None,
@@ -121,22 +122,29 @@ def node(
     broker: Brokers = None,
     control: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS:PORT", help="Where this node answers control requests; by default nowhere."),
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Where this node answers control requests; by default at control.node_port of the topology, if any.",
+        ),
     ] = None,
+    plug: Annotated[bool, typer.Option("--plug", help="Begin with the cable in, as an endpoint.")] = False,
     state_dir: StateDir = None,
     ready_file: ReadyFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Run one node of a topology in this process, under uvloop."""
     from posturelab.input_error import InputError
-    from posturelab.lab_file import load_lab_file
     from posturelab.start_options import StartOptions
 
     options = StartOptions(
-        state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet, brokers=tuple(broker or ())
+        state_dir=_choose_state_dir(state_dir),
+        ready_file=ready_file,
+        quiet=quiet,
+        brokers=tuple(broker or ()),
+        plug=plug,
     )
     try:
-        lab_file = load_lab_file(topology)
+        lab_file = _load(topology)
         from posturelab.one_node import run_node
 
         sound = run_node(lab_file, name, options=options, control=control)
@@ -145,6 +153,75 @@ def node(
     except OSError as error:
         fail(f"the node cannot start: {_explain(error)}")
     _end(sound=sound)
+
+
+@app.command()
+def doctor(
+    topology: Annotated[str, typer.Argument(help="A shipped topology by name, or a YAML file by path.")] = "campus",
+    *,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="POSTURELAB_CONTROL",
+            help="URL of a control API, of the lab or of one node, repeatable; by default where the topology has them.",
+        ),
+    ] = None,
+    broker: Brokers = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificate of the lab's authority; by default the one in the state folder.")
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask every node of a lab, and say what is wrong and what to do; exit status 1 if something is, 2 for bad input."""
+    from posturelab.input_error import InputError
+
+    try:
+        lab_file = _load(topology)
+        from posturelab.doctor_examination import DoctorOptions
+        from posturelab.doctor_report import run_doctor
+
+        options = DoctorOptions(
+            default_state_dir=_choose_state_dir(None),
+            state_dir=state_dir,
+            ca=ca,
+            controls=tuple(control or ()),
+            brokers=tuple(broker or ()),
+        )
+        sound = run_doctor(lab_file, topology, options=options, as_json=as_json)
+    except InputError as error:
+        fail(str(error))
+    raise typer.Exit(0 if sound else 1)
+
+
+def _load(topology: str) -> LabFile:
+    """Load a topology, with the token of the environment if there is one."""
+    from posturelab.control_client import TOKEN_VARIABLE
+    from posturelab.lab_file import load_lab_file
+
+    return load_lab_file(topology, token=os.environ.get(TOKEN_VARIABLE))
+
+
+@app.command()
+def certificate(
+    name: Annotated[str, typer.Argument(help="Its host name.")],
+    *,
+    address: Annotated[str, typer.Option(help="Its IPv4 address.")],
+    into: Annotated[Path, typer.Option(help="Folder for lab-ca.crt, NAME.crt and NAME.key.")],
+    state_dir: StateDir = None,
+) -> None:
+    """Write a certificate of the lab's authority for a host that is no node, such as a message broker."""
+    from datetime import UTC, datetime
+
+    from posturelab.authority import Authority
+
+    try:
+        authority = Authority(_choose_state_dir(state_dir), valid_at=[datetime.now(UTC)])
+        authority.export(name, names=[name], address=address, folder=into)
+    except ValueError:
+        fail(f"{address!r} is not an IPv4 address")
+    except OSError as error:
+        fail(f"the certificate cannot be written: {_explain(error)}")
 
 
 def _choose_state_dir(chosen: Path | None) -> Path:
@@ -156,8 +233,11 @@ def _choose_state_dir(chosen: Path | None) -> Path:
 
 
 def _explain(error: OSError) -> str:
-    """Say what the system refused, without its number."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    """Say what the system refused, without its number; and what helps where a database is of no use any more."""
+    from nac.database import DatabaseUnusableError
+
+    cure = "; posturelab up --fresh forgets all that the nodes have stored" * isinstance(error, DatabaseUnusableError)
+    return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error)) + cure
 
 
 def _end(*, sound: bool) -> None:

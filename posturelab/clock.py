@@ -4,7 +4,8 @@ Three ways of keeping time, one loop over real sockets:
 
 - *live*: real time;
 - *virtual*: where no socket is ready and no executor job runs, the loop jumps to the next timer;
-- *advance*: a loop of either kind leaps a given time forward, running every timer on the way, and goes on as before.
+- *advance*: a loop of either kind leaps a given time forward, running every timer on the way, and goes on as before;
+- *held*: virtual time stands still and sockets are served in real time, until an advance or the end of the hold.
 
 Before each jump the loop makes sure that nothing is under way between the parts of the lab: it sends a datagram to
 itself and waits for it. Loopback delivers in order, so whatever a node sent earlier has arrived by then; a short real
@@ -19,10 +20,12 @@ import asyncio
 import selectors
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+
+from posturelab.halting_selector import HaltingSelector
 
 VIRTUAL_EPOCH = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 """When every virtual lab begins: a Monday morning."""
@@ -54,11 +57,14 @@ class LabLoop(asyncio.SelectorEventLoop):
         self.virtual = virtual
         self.jobs = 0
         """Executor jobs that have not ended."""
+        self.is_held = False
+        """Whether virtual time stands still."""
         self._leapt = 0.0
         self._leap_to: float | None = None
         self._landed: asyncio.Future[None] | None = None
         self._advancing = asyncio.Lock()
-        super().__init__(_LeapingSelector(self))
+        self._sockets = HaltingSelector()
+        super().__init__(_LeapingSelector(self, self._sockets))
 
     def time(self) -> float:
         """Tell the loop's time in seconds."""
@@ -71,6 +77,17 @@ class LabLoop(asyncio.SelectorEventLoop):
         """
         if by <= timedelta(0):
             raise ValueError("the clock only goes forward")
+        await self._fly(by)
+
+    async def settle(self) -> None:
+        """Return when all that is under way has arrived and is dealt with, as far as that takes no time."""
+        await self._fly(timedelta(0))
+
+    def halt(self, addresses: Collection[str]) -> None:
+        """Leave the streams of these addresses alone, and of no other (`posturelab.halting_selector`)."""
+        self._sockets.halt(addresses)
+
+    async def _fly(self, by: timedelta) -> None:
         async with self._advancing:
             self._leap_to = self.time() + by.total_seconds()
             self._landed = self.create_future()
@@ -96,7 +113,7 @@ class LabLoop(asyncio.SelectorEventLoop):
     @property
     def leaps(self) -> bool:
         """Whether time may jump at present."""
-        return (self.virtual or self._leap_to is not None) and not self.jobs
+        return (self._leap_to is not None or (self.virtual and not self.is_held)) and not self.jobs
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:  # type: ignore[override]
         """Run a function in a thread; time does not jump before it ends."""
@@ -120,14 +137,14 @@ class LabLoop(asyncio.SelectorEventLoop):
 class _LeapingSelector(selectors.BaseSelector):
     """The machine's selector, except that where the loop leaps a wait becomes a jump."""
 
-    def __init__(self, loop: LabLoop) -> None:
+    def __init__(self, loop: LabLoop, selector: selectors.BaseSelector) -> None:
         self._loop = loop
-        self._selector = selectors.DefaultSelector()
+        self._selector = selector
         self._probe: _Probe | None = None
 
     def select(self, timeout: float | None = None) -> _Events:
         if timeout == 0 or not self._loop.leaps:
-            return self._selector.select(timeout)
+            return self._selector.select(None if timeout and self._loop.is_held else timeout)
         ready = self._selector.select(0) or self._settle()
         if ready or self._loop.leap(timeout):
             return ready

@@ -15,9 +15,10 @@ from mnt.session import MonitoredSession
 from mnt.session_directory import SessionDirectory
 from nac.identity import parse_mac
 from posturelab.coa import COA_BODY, COA_OPTIONAL, RequestedCoa, describe_coa, order_coa
-from posturelab.control_server import read_body, read_number, refuse
+from posturelab.control_server import read_body, read_number, read_record_query, refuse
 from posturelab.directory_view import compare_replicas
 from posturelab.duration import parse_duration
+from posturelab.endpoint_change import CHANGE_PATH, change_endpoint
 from posturelab.facts import observe_all
 from posturelab.foreign_sessions import observe_foreign
 from posturelab.journal_json import describe_page
@@ -50,7 +51,7 @@ class LabControl:
             web.get("/mnt/sessions", self._show_monitored),
             web.get("/journal", self._show_journal),
             web.get("/snapshot", self._show_snapshot),
-            web.post("/endpoints/{name}/{change:plug|unplug|rescan}", self._change_endpoint),
+            web.post(CHANGE_PATH, self._change_endpoint),
             web.post("/coa", self._send_coa),
             web.post("/clock/advance", self._advance_clock),
             web.post("/reset", self._reset),
@@ -99,17 +100,14 @@ class LabControl:
         return refuse(HTTPStatus.NOT_FOUND, "this lab has no monitoring node")
 
     async def _show_journal(self, request: web.Request) -> web.Response:
-        node, event = request.query.get("node"), request.query.get("event")
-        since = read_number(request, "since")
-        return web.json_response(describe_page(self._lab.journal, since, node=node, event=event))
+        lab, since = self._lab, read_number(request, "since")
+        return web.json_response(describe_page(lab.journal, since, **read_record_query(request, lab.nodes)))
 
     async def _show_snapshot(self, _: web.Request) -> web.Response:
         return web.json_response(describe_lab(self._lab))
 
     async def _change_endpoint(self, request: web.Request) -> web.Response:
-        endpoint = self._lab.get_endpoint(request.match_info["name"])
-        await getattr(endpoint, request.match_info["change"])()
-        return web.json_response({"endpoint": endpoint.name, "agent": endpoint.view().status})
+        return await change_endpoint(request, self._lab.get_endpoint)
 
     async def _send_coa(self, request: web.Request) -> web.Response:
         order = RequestedCoa(**await read_body(request, COA_BODY, optional=COA_OPTIONAL))

@@ -16,7 +16,12 @@ TIMEOUT = 600.0
 
 
 class ControlError(RuntimeError):
-    """The lab did not do what it was asked; the text is one sentence."""
+    """The lab did not do what it was asked; the text is one sentence. `status` is that of its answer, 0 for none."""
+
+    def __init__(self, sentence: str, status: int = 0) -> None:
+        """Keep what it said."""
+        super().__init__(sentence)
+        self.status = status
 
 
 class ControlClient:
@@ -47,9 +52,10 @@ class ControlClient:
             with opener.open(request, timeout=TIMEOUT) as response:
                 return cast("dict[str, Any]", json.load(response))
         except urllib.error.HTTPError as error:
-            raise ControlError(_read_error(error)) from None
+            raise ControlError(_read_error(error), error.code) from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
+            cause = getattr(error, "reason", error)
+            reason = getattr(cause, "strerror", None) or cause
             raise ControlError(f"no lab answers at {self.url} ({reason}); start one with: posturelab up") from None
 
 

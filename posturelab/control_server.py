@@ -1,14 +1,14 @@
 """The shell of a control API: plain JSON over HTTP, for whoever may come in, with one sentence for what goes wrong.
 
-Knows nothing of what is asked. Errors are ``{"error": "one sentence"}``. Without a token it listens on loopback only. A
-request must name the lab by an address or as localhost and not come from another origin, so that no web page a user
+Knows nothing of what is asked. Errors are ``{"error": "one sentence"}``. Without a token it listens on loopback only,
+and a request must name the lab by an address or as localhost; none may come from another origin. So no web page a user
 visits can reach it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import AddressValueError, IPv4Address
@@ -18,15 +18,19 @@ from aiohttp import web
 
 from nac.binding import bind_tcp
 from nac.http_log import build_http_log
+from nad_emulator.access_port import NoSessionError
+from posturelab.document import suggest
+from posturelab.journal_events import EVENTS
 from posturelab.lab import ImpossibleActionError, UnknownNodeError
+from posturelab.mistake import LAB
 from posturelab.topology import ControlEntry
-from psn.portal import MALFORMED_HTTP
 from radius.observer import Observer
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _STATUSES: dict[type[Exception], HTTPStatus] = {
     UnknownNodeError: HTTPStatus.NOT_FOUND,
+    NoSessionError: HTTPStatus.CONFLICT,
     ImpossibleActionError: HTTPStatus.CONFLICT,
     ValueError: HTTPStatus.BAD_REQUEST,
     OSError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -50,7 +54,7 @@ class ControlServer:
         sock = bind_tcp(self._settings.address, self._settings.port)
         application = web.Application(middlewares=[self._guard])
         application.add_routes(self._routes)
-        logger = build_http_log(self._observe, event="control-refused", malformed=MALFORMED_HTTP)
+        logger = build_http_log(self._observe, event="control-refused")
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, logger=logger)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
@@ -65,7 +69,7 @@ class ControlServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Let in who may come in, and turn whatever goes wrong into one sentence."""
-        if not _names_an_address(request.host):
+        if self._settings.token is None and not _names_an_address(request.host):
             return refuse(HTTPStatus.FORBIDDEN, f"this API has an IP address or is localhost, not {request.host!r}")
         if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
             return refuse(HTTPStatus.FORBIDDEN, "no web page of another origin may use this API")
@@ -104,6 +108,20 @@ def read_number(request: web.Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise ValueError(f"{name} must be a number, not {text!r}")
     return int(text)
+
+
+def read_record_query(request: web.Request, nodes: Collection[str]) -> dict[str, str]:
+    """Read which journal records are asked for, by ``node`` and ``event``.
+
+    Raises `UnknownNodeError` or `ValueError` for what none of them can have.
+    """
+    wanted = {name: request.query[name] for name in ("node", "event") if name in request.query}
+    node, event = wanted.get("node", LAB), wanted.get("event")
+    if node != LAB and node not in nodes:
+        raise UnknownNodeError(node, "node", nodes)
+    if event is not None and event not in EVENTS:
+        raise ValueError(f"no journal event is called {event!r}{suggest(event, EVENTS)}")
+    return wanted
 
 
 async def read_body(

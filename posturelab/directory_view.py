@@ -21,15 +21,12 @@ _LINE = "  {:<10} {:<13} {:<13} {:<7} {}"
 def compare_replicas(replicas: Mapping[str, RadiusSessionDirectory]) -> list[dict[str, Any]]:
     """List every active session that any node knows, by id, with what each node holds of it.
 
-    `differing` names the nodes that do not hold the record which counts for most.
+    `differing` names the nodes that do not hold the record which counts for most, be that one of its end.
     """
-    held = {
-        node: {record.session_id: record for record in replica.list_sessions()} for node, replica in replicas.items()
-    }
-    session_ids = sorted({session_id for records in held.values() for session_id in records})
+    session_ids = {record.session_id for replica in replicas.values() for record in replica.list_sessions()}
     return [
-        _compare(session_id, {node: records.get(session_id) for node, records in held.items()})
-        for session_id in session_ids
+        _compare(session_id, {node: replica.find_latest(session_id) for node, replica in replicas.items()})
+        for session_id in sorted(session_ids)
     ]
 
 
@@ -63,7 +60,8 @@ def print_directory(console: Console, sessions: Sequence[dict[str, Any]], *, era
             console.print(line, soft_wrap=True)
     differing = sorted({node for session in sessions for node in session["differing"]})
     if differing:
-        sentence = f"not every replica is equal: {', '.join(differing)} lack what another node knows"
+        lacks = "lacks" if len(differing) == 1 else "lack"
+        sentence = f"not every replica is equal: {', '.join(differing)} {lacks} what another node knows"
         console.print(sentence, style="red", highlight=False)
 
 

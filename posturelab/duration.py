@@ -40,7 +40,8 @@ def render_duration(duration: timedelta) -> str:
     return sign + ("".join(parts) or "0s")
 
 
-def _read(value: object) -> object:
+def read_duration(value: object) -> timedelta:
+    """Read a duration, be it one already; raises `ValueError` as `parse_duration` does."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
@@ -48,5 +49,5 @@ def _read(value: object) -> object:
     return parse_duration(value)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_read, json_schema_input_type=str)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration, json_schema_input_type=str)]
 """A duration field of a topology or scenario."""

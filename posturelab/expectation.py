@@ -25,13 +25,14 @@ class Check:
 def check_step(lab: Lab, step: Step, records: Iterable[JournalRecord]) -> list[Check]:
     """Hold everything a step expects against the lab and the journal records since the last action."""
     seen = list(records)
-    checks = [check for endpoint, facts in step.expect.items() for check in _check_facts(lab, endpoint, facts)]
+    checks = [check for endpoint, facts in step.expect.items() for check in check_facts(lab, endpoint, facts)]
     checks += [_check_sighting(sighting, seen, wanted=True) for sighting in step.seen]
     checks += [_check_sighting(sighting, seen, wanted=False) for sighting in step.not_seen]
     return checks
 
 
-def _check_facts(lab: Lab, endpoint: str, expected: Facts) -> Iterator[Check]:
+def check_facts(lab: Lab, endpoint: str, expected: Facts) -> Iterator[Check]:
+    """Hold what is expected of one endpoint against the lab."""
     actual = observe_endpoint(lab, endpoint)
     for name in ("agent", "owner", "psn", "profile", "mnt", "mnt_posture", "access"):
         wanted = getattr(expected, name)

@@ -96,7 +96,14 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
         mnt=monitored.state.value if monitored else NO_SESSION,
         mnt_posture=mnt_posture,
         access=access.summary,
-        differing=_compare(endpoint, view.status, status, mnt_posture if alive else "", access.summary),
+        differing=_compare(
+            endpoint,
+            view.status,
+            status,
+            mnt_posture if alive else "",
+            access.summary,
+            orphaned=alive and {status, *held.values()} == {NO_SESSION},
+        ),
     )
 
 
@@ -143,14 +150,16 @@ def _find_profile(lab: Lab, owner: str, access: AccessView) -> str:
     return session.profile if session else ""
 
 
-def _compare(endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access: str) -> tuple[str, ...]:
-    """Name the facts that contradict what the owner holds."""
+def _compare(
+    endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access: str, *, orphaned: bool
+) -> tuple[str, ...]:
+    """Name the facts that contradict what the owner holds; `orphaned` is a session that MNT alone holds for alive."""
     if not endpoint.is_plugged:
-        return ()
+        return ("mnt",) if orphaned else ()
     differing = []
     if agent in _BELIEFS and _BELIEFS[agent] != psn:
         differing.append("agent")
-    if psn != NO_STATUS and mnt_posture not in _SHOWN.get(psn, (psn,)):
+    if orphaned or (psn != NO_STATUS and mnt_posture not in _SHOWN.get(psn, (psn,))):
         differing.append("mnt")
     if access in _CONTRADICTIONS.get(psn, ()):
         differing.append("access")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TextIO
 from urllib.parse import urlencode
 
-from nac.journal import JournalRecord
+from nac.journal import Journal, JournalRecord
 from posturelab.control_client import ControlClient
 from posturelab.journal_line import KIND_COLOURS, render_line
 
@@ -35,6 +35,12 @@ class JournalLog:
             name: f"\x1b[{30 + KIND_COLOURS[kind]}m{name:<{_NODE_WIDTH}}\x1b[0m" if colour else f"{name:<{_NODE_WIDTH}}"
             for name, kind in kinds.items()
         }
+
+    def follow(self, journal: Journal) -> Callable[[], None]:
+        """Write what a journal holds, and from now on what comes; the result ends that."""
+        for record in journal:
+            self.write(record)
+        return journal.listen(self.write)
 
     def write(self, record: JournalRecord) -> None:
         """Write one record."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,6 +21,9 @@ from nac.clock import Clock
 from nac.journal import Journal
 from posturelab.authority import Authority
 from posturelab.clock import LabClock, LabLoop
+from posturelab.faults import Faults
+from posturelab.lab_error import ImpossibleActionError as ImpossibleActionError  # so that all find it beside the lab
+from posturelab.lab_error import UnknownNodeError as UnknownNodeError
 from posturelab.links import link_by_memory
 from posturelab.mistake import LAB
 from posturelab.node_maker import MakeLink, NodeMaker, RunningNode
@@ -29,20 +33,9 @@ from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
 from psn.node import PolicyServiceNode
+from radius.gate import Gate
 
 _T = TypeVar("_T")
-
-
-class UnknownNodeError(LookupError):
-    """A lab has no node of this name and kind."""
-
-    def __init__(self, name: str, kind: str, known: Mapping[str, object]) -> None:
-        """Keep what was asked for."""
-        super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(known) or 'none'}")
-
-
-class ImpossibleActionError(RuntimeError):
-    """The lab is not in a state in which this can be done."""
 
 
 class Lab:
@@ -89,11 +82,13 @@ class Lab:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop every node."""
+        """End all faults, so that every node can say farewell, and stop every node."""
+        self.faults.end()
         await self._running.aclose()
 
     async def reset(self) -> None:
         """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on."""
+        self.faults.end()
         await self._running.aclose()
         self.forget()
         self.journal.clear()
@@ -124,6 +119,12 @@ class Lab:
         await node.start()
         self._awake.add(name)
         self._note(node, "node-started", f"{name} was started")
+
+    async def restart_node(self, name: str) -> None:
+        """Stop a node and start it again; one that does not run is started. Raises as `start_node` does."""
+        if name in self._awake:
+            await self.stop_node(name)
+        await self.start_node(name)
 
     async def stop_node(self, name: str) -> None:
         """Stop a node; one that does not run is left alone. Raises `UnknownNodeError`."""
@@ -157,6 +158,7 @@ class Lab:
         if links is None:
             self.broker = EmbeddedBroker()
             links = link_by_memory(self.broker, folder=self._folder)
+        gate = Gate()
         maker = NodeMaker(
             topology,
             self.authority,
@@ -165,6 +167,7 @@ class Lab:
             seed=self.seed,
             links=links,
             state_dir=self._folder,
+            gate=gate,
         )
         self.links = maker.links
         self.mnts = {name: maker.make_mnt(name) for name in topology.select(MntNode)}
@@ -182,6 +185,14 @@ class Lab:
             **self.switches,
             **self.endpoints,
         }
+        self.faults = Faults(
+            {name: node.address for name, node in self.nodes.items()},
+            gate=gate,
+            broker=self.broker,
+            linked=frozenset(self.links),
+            journal=self.journal,
+            random=Random(f"{self.seed}/faults"),
+        )
 
 
 def _get(nodes: Mapping[str, _T], name: str, kind: str) -> _T:

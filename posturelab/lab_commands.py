@@ -21,7 +21,9 @@ class Command(StrEnum):
     """What a CoA can ask of a device."""
 
     REAUTH = "reauth"
+    RERUN = "rerun"
     BOUNCE = "bounce"
+    DISABLE = "disable"
     DISCONNECT = "disconnect"
 
 
@@ -76,10 +78,10 @@ def coa(
     ] = False,
     control: Control = None,
 ) -> None:
-    """Have a PSN send a CoA for an endpoint's session; exit status 1 where it failed."""
+    """Have a PSN send a CoA for an endpoint's session; exit status 1 where it failed or there is no session."""
     word = "reauthenticate" if command is Command.REAUTH else command.value
     body: dict[str, Any] = {"endpoint": endpoint, "command": word, "direct": direct}
-    told = _post(control, "/coa", body | ({"psn": sender} if sender else {}))
+    told = _post(control, "/coa", body | ({"psn": sender} if sender else {}), impossible=1)
     way = told["node"] if told["node"] == told["psn"] else f"{told['psn']} by way of {told['node']}"
     verdict = "acknowledged" if told["acknowledged"] else "failed"
     print(f"{command.value} of {endpoint} by {way}: {verdict}, {told['code']} {told['reason']}")
@@ -137,16 +139,19 @@ def _get(control: str | None, path: str) -> dict[str, Any]:
         fail(str(error))
 
 
-def _post(control: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _post(control: str | None, path: str, body: dict[str, Any] | None = None, *, impossible: int = 2) -> dict[str, Any]:
+    """Have something done; `impossible` is the exit status where that cannot be at present."""
+    from http import HTTPStatus
+
     from posturelab.control_client import ControlClient, ControlError
 
     try:
         return ControlClient(control).post(path, body)
     except ControlError as error:
-        fail(str(error))
+        fail(str(error), status=impossible if error.status == HTTPStatus.CONFLICT else 2)
 
 
-def fail(sentence: str) -> NoReturn:
-    """End with one sentence on stderr and status 2."""
+def fail(sentence: str, *, status: int = 2) -> NoReturn:
+    """End with one sentence on stderr."""
     print(f"posturelab: {sentence}", file=sys.stderr)
-    raise typer.Exit(2)
+    raise typer.Exit(status)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nac.binding import AddressInUseError, bind_udp
+from nac.binding import AddressInUseError, has_address
 from posturelab.document import Document
 from posturelab.input_error import Fault, InputError, Location, Mark
 from posturelab.topology import UNPROTECTED, ControlEntry, Topology
@@ -32,7 +31,7 @@ class LabFile:
         faults = []
         for name in self.topology.nodes if nodes is None else nodes:
             address = self.topology.nodes[name].address
-            if not _has_address(address):
+            if not has_address(address):
                 place = ("nodes", name, "address")
                 faults.append(self.document.fault(place, f"this machine does not have the address {address}"))
         if faults:
@@ -45,14 +44,24 @@ class LabFile:
         if faults:
             raise InputError(*faults)
 
-    def place_control(self, place: str) -> ControlEntry:
-        """Read where a single node's control API listens, ``ADDRESS:PORT``, with the token of the lab's.
+    def check_control(self) -> None:
+        """Look whether only those come into the lab's control API who may; raises `InputError`."""
+        if not self.topology.control.is_protected:
+            raise InputError(self.document.fault(("control", "address"), UNPROTECTED))
 
-        Raises `InputError`.
+    def place_control(self, name: str, place: str | None) -> ControlEntry | None:
+        """Choose where a single node's control API listens, with the token of the lab's; None for one that has none.
+
+        `place` is ``ADDRESS:PORT``; without it the topology decides. Raises `InputError`.
         """
+        control = self.topology.control
+        if place is None:
+            if control.node_port is None:
+                return None
+            place = f"{self.topology.nodes[name].address}:{control.node_port}"
         address, _, port = place.rpartition(":")
         try:
-            settings = ControlEntry(address=address, port=int(port), token=self.topology.control.token)
+            settings = ControlEntry(address=address, port=int(port), token=control.token)
         except ValueError:
             raise InputError(Fault(Mark("--control"), "", f"{place!r} is not ADDRESS:PORT")) from None
         if not settings.is_protected:
@@ -71,15 +80,14 @@ class LabFile:
         return ("nodes", users[0]) if users else ()
 
 
-def load_lab_file(reference: str) -> LabFile:
-    """Load a shipped topology by name, or one by path; raises `InputError`."""
+def load_lab_file(reference: str, *, token: str | None = None) -> LabFile:
+    """Load a shipped topology by name, or one by path; raises `InputError`.
+
+    `token` goes before the one in the file, so that no secret need stand there.
+    """
     document = open_topology(reference)
-    return LabFile(document, read_topology(document))
-
-
-def _has_address(address: str) -> bool:
-    try:
-        bind_udp(address, 0).close()
-    except OSError as error:
-        return error.errno != errno.EADDRNOTAVAIL
-    return True
+    topology = read_topology(document)
+    if token:
+        control = topology.control.model_copy(update={"token": token})
+        topology = topology.model_copy(update={"control": control})
+    return LabFile(document, topology)

@@ -49,7 +49,7 @@ class LinkWatch:
                 self.reason = ""
             case LinkEvent.DOWN:
                 self.reason = text
-            case LinkEvent.MISSED | LinkEvent.DROPPED:
+            case LinkEvent.MISSED | LinkEvent.DROPPED | LinkEvent.SPOOL_FAILED:
                 self.last_loss = text
                 return
         self._told.set()

@@ -40,14 +40,24 @@ def render_broker(settings: BrokerSettings) -> str:
     return ", ".join(map(show_url, settings.urls))
 
 
-def link_by_broker(settings: BrokerSettings, *, deployment: str, folder: Path) -> MakeLink:
-    """Build what links nodes over RabbitMQ; `deployment` keeps them apart from those of other labs."""
+def link_by_broker(settings: BrokerSettings, *, deployment: str, folder: Path, is_lasting: bool = True) -> MakeLink:
+    """Build what links nodes over RabbitMQ; `deployment` keeps them apart from those of other labs.
+
+    Of one that is not lasting nothing stays at the broker.
+    """
 
     def link(node: str) -> Link:
         from ldd.rabbit import RabbitLink  # the library behind it takes a while, and most labs need none
 
         chance = random.SystemRandom()  # for nothing but pauses between attempts, which must not fall together
-        return RabbitLink(node, settings, deployment=deployment, random=chance, spool=spool_path(folder, node))
+        return RabbitLink(
+            node,
+            settings,
+            deployment=deployment,
+            random=chance,
+            spool=spool_path(folder, node),
+            is_lasting=is_lasting,
+        )
 
     return link
 

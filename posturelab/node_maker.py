@@ -18,9 +18,12 @@ from nad_emulator.switch import Switch
 from posturelab import assembly
 from posturelab.authority import Authority
 from posturelab.link_watch import LinkWatch
+from posturelab.remote_cable import RemoteCable
 from posturelab.topology import Topology
+from posturelab.topology_endpoint import EndpointNode
 from posturelab.website import Website
 from psn.node import PolicyServiceNode
+from radius.gate import Gate
 
 MakeLink = Callable[[str], Link]
 """Makes the link of a node, by the node's name."""
@@ -76,6 +79,7 @@ class NodeMaker:
         seed: int,
         links: MakeLink | None = None,
         state_dir: Path | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Take what the nodes share. `topology` has no port 0 left where one node must know another's port.
 
@@ -88,6 +92,7 @@ class NodeMaker:
         self._seed = seed
         self._make_link = links
         self._state_dir = state_dir
+        self._gate = gate or Gate()
         self.links: dict[str, LinkWatch] = {}
         """What the links of the nodes made so far have told of themselves, by node."""
 
@@ -114,6 +119,15 @@ class NodeMaker:
         config = assembly.build_endpoint_config(self._topology, name)
         return Endpoint(config, self._build_runtime(name), cable, self._authority.client_context())
 
+    def make_endpoint_apart(self, name: str) -> Endpoint:
+        """Make an endpoint whose switch is another process, which it finds where the topology's node controls are."""
+        control, plugged = self._topology.control, self._topology.select(EndpointNode)[name].attached_to
+        switch = self._topology.nodes[plugged.switch].address
+        url = f"http://{switch}:{control.node_port}"
+        observe = self._journal.writer(name)
+        cable = RemoteCable(url, plugged.port, gateway=switch, token=control.token, observe=observe)
+        return self.make_endpoint(name, cable)
+
     def _link(self, name: str) -> Link | None:
         """Make the link of a node, which is watched from its birth."""
         if self._make_link is None:
@@ -125,4 +139,4 @@ class NodeMaker:
     def _build_runtime(self, name: str) -> Runtime:
         """Build a node's surroundings, with chance of its own so that no node disturbs another's."""
         chance = random.Random(f"{self._seed}/{name}")
-        return Runtime(node=name, clock=self._clock, random=chance, journal=self._journal)
+        return Runtime(node=name, clock=self._clock, random=chance, journal=self._journal, gate=self._gate)

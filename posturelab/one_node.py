@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import uvloop
 
+from agent_emulator.endpoint import Endpoint
 from ldd.broker_settings import BrokerSettings
 from nac.binding import AddressInUseError
 from nac.clock import SystemClock
@@ -39,14 +40,13 @@ _JOURNAL_LIMIT = 10_000
 def run_node(lab_file: LabFile, name: str, *, options: StartOptions, control: str | None = None) -> bool:
     """Run one node until SIGINT, SIGTERM or SIGHUP, with a control API of its own at `control`, ``ADDRESS:PORT``.
 
-    False where a mistake of the lab has ended it. Raises `InputError` where the topology has no such node or its
-    address or ports cannot be had, `OSError` where a file cannot be written or its database is in use.
+    Without `control` the topology says where that is, if anywhere. False where a mistake of the lab has ended it.
+    Raises `InputError` where the topology has no such node or its address or ports cannot be had, `OSError` where a
+    file cannot be written or its database is in use.
     """
     lab_file.check_node(name)
-    place = lab_file.place_control(control) if control else None
-    if isinstance(lab_file.topology.nodes[name], EndpointNode):
-        reason = "an endpoint hangs on its switch's port, so it runs in the process of a whole lab: posturelab up"
-        raise InputError(lab_file.document.fault(("nodes", name), reason))
+    place = lab_file.place_control(name, control)
+    _check_kind(lab_file, name, options)
     lab_file.check_addresses([name])
     broker = choose_broker(lab_file, options.brokers)
     try:
@@ -79,33 +79,38 @@ class _Process:
         watch = end_on_mistake(journal, ended)
         node, link = self._make()
         async with AsyncExitStack() as stack:
+            server = self._make_server(node, link, control) if control else None
+            if server is not None:
+                # it goes last: cables that are in it hang on it, and a switch says nothing of what goes with the power
+                stack.push_async_callback(server.stop)
             stack.push_async_callback(node.stop)
             await node.start()
-            url = await self._open_control(stack, node, link, control) if control else ""
+            if server is not None:
+                await server.start()
+            if isinstance(node, Endpoint):
+                stack.push_async_callback(node.unplug)
             await wait_until_told([link] if link else [])
+            url = server.url if server else ""
             if options.ready_file is not None:
                 described = {name: describe_place(node)}
                 stack.callback(options.ready_file.unlink, missing_ok=True)
                 certificate = self._authority.certificate_path
                 write_ready_file(options.ready_file, control=url, ca_certificate=certificate, nodes=described)
             _calm_collector()
-            uses = render_ports(node.ports) + (f", control {url}" if url else "")
+            uses = ", ".join(filter(None, [render_ports(node.ports), f"control {url}" if url else ""]))
             print(f"{name} ready: {node.kind} on {node.address}, {uses}{self._render_link(node, link)}", flush=True)
             if not options.quiet:
-                journal.listen(JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).write)
+                JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).follow(journal)
+            if isinstance(node, Endpoint) and options.plug:
+                await node.plug()
             await ended.wait()
         print(f"{name} stopped")
         return watch
 
-    async def _open_control(
-        self, stack: AsyncExitStack, node: RunningNode, link: LinkWatch | None, settings: ControlEntry
-    ) -> str:
-        """Open the node's own control API; returns its URL."""
+    def _make_server(self, node: RunningNode, link: LinkWatch | None, settings: ControlEntry) -> ControlServer:
+        """Make the node's own control API."""
         routes = NodeControl(node, self._topology, clock=self._clock, journal=self._journal, link=link).list_routes()
-        server = ControlServer(settings, routes=routes, observe=self._journal.writer(node.name))
-        stack.push_async_callback(server.stop)
-        await server.start()
-        return server.url
+        return ControlServer(settings, routes=routes, observe=self._journal.writer(node.name))
 
     def _make(self) -> tuple[RunningNode, LinkWatch | None]:
         seed = random.SystemRandom().getrandbits(32)
@@ -132,6 +137,16 @@ class _Process:
         return f"; broker {render_broker(self._broker)}: {link.render()}"
 
 
+def _check_kind(lab_file: LabFile, name: str, options: StartOptions) -> None:
+    """Look whether a node of this kind can do what is asked; raises `InputError`."""
+    is_endpoint = isinstance(lab_file.topology.nodes[name], EndpointNode)
+    if is_endpoint and lab_file.topology.control.node_port is None:
+        reason = "node_port is missing: an endpoint in a process of its own asks its switch there for a cable"
+        raise InputError(lab_file.document.fault(("control",), reason))
+    if options.plug and not is_endpoint:
+        raise InputError(lab_file.document.fault(("nodes", name), "only an endpoint can be plugged in"))
+
+
 def _calm_collector() -> None:
     """Let the collector look at long-lived objects less often.
 
@@ -151,5 +166,7 @@ def _make_kind(maker: NodeMaker, entry: Node, name: str) -> RunningNode:
             return maker.make_psn(name)
         case SwitchNode():
             return maker.make_switch(name)
+        case EndpointNode():
+            return maker.make_endpoint_apart(name)
         case _:
             return maker.make_website(name)

@@ -20,14 +20,13 @@ from posturelab.lab import Lab
 from posturelab.topology import Topology
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import PsnNode, SwitchNode
+from posturelab.whole_file import write_whole
 
 
 def write_ready_file(path: Path, *, control: str, ca_certificate: Path, nodes: Mapping[str, dict[str, Any]]) -> None:
     """Write the ready file so that whoever sees it sees all of it; raises `OSError`."""
     content = {"control": control, "ca_certificate": str(ca_certificate.absolute()), "nodes": nodes}
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def print_ready(console: Console, lab: Lab, *, control: str, broker: str) -> None:

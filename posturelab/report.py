@@ -15,7 +15,7 @@ from nac.binding import AddressInUseError
 from posturelab.journal_json import describe_record
 from posturelab.lab_file import LabFile
 from posturelab.runner import Outcome, StepOutcome, run_story
-from posturelab.scenario_file import load_stories
+from posturelab.scenario_file import check_real_time, load_stories
 from posturelab.timeline import Timeline
 
 
@@ -35,6 +35,8 @@ def run_scenarios(
     stories = load_stories(paths)
     for story in stories:
         LabFile(story.topology_document, story.topology).check_addresses()
+        if brokers:
+            check_real_time(story)
     if json_file is not None:
         json_file.write_text("[]\n", encoding="utf-8")
     console = Console(highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import tempfile
 import time
 from collections.abc import Sequence
@@ -38,6 +39,10 @@ class Narrator(Protocol):
 
     def begin(self, story: Story, *, seed: int, live: bool) -> None:
         """A story begins."""
+        ...
+
+    def tell_pause(self, at: timedelta, pause: timedelta) -> None:
+        """A live story waits for so long for its next step."""
         ...
 
     def tell_step(self, at: timedelta, step: Step) -> None:
@@ -159,11 +164,11 @@ class _Telling:
                 end_listening()
 
     def _choose_links(self, folder: Path) -> MakeLink | None:
-        """Choose links over the broker, apart from those of a lab of this topology; None without one."""
+        """Choose links over the broker, apart from those of all other labs and stories; None without one."""
         if self._broker is None:
             return None
-        deployment = f"{self._story.topology.name}-story"
-        return link_by_broker(self._broker, deployment=deployment, folder=folder)
+        deployment = f"{self._story.topology.name}-story-{secrets.token_hex(4)}"
+        return link_by_broker(self._broker, deployment=deployment, folder=folder, is_lasting=False)
 
     def conclude(self) -> Outcome:
         """Put together what has come of the story."""
@@ -180,10 +185,7 @@ class _Telling:
         )
 
     async def _run_step(self, step: Step) -> None:
-        if step.at is not None:
-            await asyncio.sleep((step.at - self._now).total_seconds())
-        elif step.after is not None:
-            await asyncio.sleep(step.after.total_seconds())
+        await self._pause((step.after or timedelta(0)) if step.at is None else step.at - self._now)
         begun_at = self._now
         self._narrator.tell_step(begun_at, step)
         if step.actions:
@@ -191,6 +193,13 @@ class _Telling:
         checks = [*await self._act(step), *await self._settle(step)]
         self._outcomes.append(StepOutcome(step.note, begun_at, self._now, tuple(checks)))
         self._narrator.tell_checks(self._now, checks)
+
+    async def _pause(self, pause: timedelta) -> None:
+        if pause <= timedelta(0):
+            return
+        if self._live:
+            self._narrator.tell_pause(self._now, pause)
+        await asyncio.sleep(pause.total_seconds())
 
     async def _act(self, step: Step) -> list[Check]:
         """Do what a step does; what cannot be done is an expectation that does not hold."""

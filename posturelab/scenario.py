@@ -56,6 +56,31 @@ class LinkAction(Entry):
         return self
 
 
+class LegEntry(Entry):
+    """What datagrams one way suffer: a share that is lost, a delay for the others; with neither all is well again."""
+
+    source: Name
+    destination: Name
+    drop: float = Field(default=0.0, ge=0, le=1)
+    delay: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(0)
+
+
+class FaultAction(Entry):
+    """The network fails a node, or a leg between two: exactly one key."""
+
+    cut: Name | None = None
+    restore: Name | None = None
+    freeze: Name | None = None
+    thaw: Name | None = None
+    leg: LegEntry | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"name one of {', '.join(type(self).model_fields)}")
+        return self
+
+
 class MisdirectAction(Entry):
     """A record of an endpoint's accounting that its switch sends to one server alone, whoever its session is with."""
 
@@ -92,6 +117,7 @@ class Action(Entry):
     new_session_id: NewSessionAction | None = None
     misdirect: MisdirectAction | None = None
     link: LinkAction | None = None
+    fault: FaultAction | None = None
     software: InventoryAction | None = None
 
     @model_validator(mode="after")

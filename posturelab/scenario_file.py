@@ -9,10 +9,11 @@ from pathlib import Path
 
 from posturelab.document import Document, read_document
 from posturelab.duration import render_duration
+from posturelab.faults import OUTSIDE
 from posturelab.input_error import Fault, InputError, Location, Mark
 from posturelab.journal_events import EVENTS
 from posturelab.mistake import LAB
-from posturelab.scenario import Action, Facts, Scenario, Sighting
+from posturelab.scenario import Action, Facts, FaultAction, Scenario, Sighting
 from posturelab.topology import Topology
 from posturelab.topology_checks import Finding, check_name
 from posturelab.topology_endpoint import EndpointNode
@@ -20,6 +21,12 @@ from posturelab.topology_file import open_topology, read_topology, relocate
 from posturelab.topology_nodes import MntNode, PsnNode
 
 _SUFFIXES = (".yaml", ".yml")
+
+_REAL_TIME = {
+    "advance": "cannot be done with --broker: a message broker keeps real time",
+    "link": "cannot be done with --broker: only links over the embedded bus can be cut and restored",
+}
+"""What no step can do to a lab over a message broker, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,19 @@ def load_story(path: Path) -> Story:
     document = read_document(path)
     base = _open_base(document.validate(Scenario), document, path.parent)
     return _read(path, document, base.merge(document, "overrides"))
+
+
+def check_real_time(story: Story) -> None:
+    """Look whether a story can be told over a message broker, which is its own master; raises `InputError`."""
+    faults = [
+        story.scenario_document.fault(("steps", number, "do", index, key), text)
+        for number, step in enumerate(story.scenario.steps)
+        for index, action in enumerate(step.actions)
+        for key, text in _REAL_TIME.items()
+        if getattr(action, key) is not None
+    ]
+    if faults:
+        raise InputError(*faults)
 
 
 def _read(path: Path, scenario_document: Document, topology_document: Document) -> Story:
@@ -123,6 +143,15 @@ def _check_action(action: Action, place: Location, topology: Topology) -> Iterat
         yield from check_name((*place, "misdirect", "to"), action.misdirect.to, psns, "policy service node")
     for key, name in (action.link.model_dump(exclude_unset=True) if action.link else {}).items():
         yield from check_name((*place, "link", key), name, _list_sharing(topology), "node with a link")
+    if action.fault is not None:
+        yield from _check_fault(action.fault, (*place, "fault"), topology)
+
+
+def _check_fault(fault: FaultAction, place: Location, topology: Topology) -> Iterator[Finding]:
+    for key in fault.model_fields_set - {"leg"}:
+        yield from check_name((*place, key), getattr(fault, key), topology.nodes, "node")
+    for key, name in (("source", fault.leg.source), ("destination", fault.leg.destination)) if fault.leg else ():
+        yield from check_name((*place, "leg", key), name, (*topology.nodes, OUTSIDE), "node")
 
 
 def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from agent_emulator.endpoint import Endpoint
+from ldd.digest import BUCKETS
 from mnt.node import MonitoringNode
 from nad_emulator.switch import Switch
 from posturelab.facts import observe_all
@@ -15,7 +17,6 @@ from posturelab.link_watch import LinkWatch
 from posturelab.node_maker import RunningNode
 from posturelab.topology import Topology
 from posturelab.topology_nodes import SwitchNode
-from psn.endpoint_store import GROUPS
 from psn.node import PolicyServiceNode
 
 
@@ -49,6 +50,8 @@ def describe_node(node: RunningNode, topology: Topology, *, now: datetime, link:
             return head | _describe_monitoring(node) | _describe_sharing(node, link)
         case Switch():
             return head | {"access_ports": _list_access(node, topology)}
+        case Endpoint():
+            return head | {"plugged": node.is_plugged, "agent": _plain(node.view())}
         case _:
             return head
 
@@ -80,7 +83,7 @@ def _describe_monitoring(node: MonitoringNode) -> dict[str, Any]:
 
 
 def _list_attributes(node: PolicyServiceNode) -> list[dict[str, Any]]:
-    return [_plain(attribute) for attribute in node.endpoints.list_attributes(range(GROUPS))]
+    return [_plain(attribute) for attribute in node.endpoints.list_attributes(range(BUCKETS))]
 
 
 def _list_records(node: PolicyServiceNode | MonitoringNode) -> list[dict[str, Any]]:
@@ -88,7 +91,12 @@ def _list_records(node: PolicyServiceNode | MonitoringNode) -> list[dict[str, An
 
 
 def _list_access(switch: Switch, topology: Topology) -> list[dict[str, Any]]:
-    return [_plain(switch.access(port)) for port in topology.select(SwitchNode)[switch.name].access_ports]
+    return [describe_port(switch, port) for port in topology.select(SwitchNode)[switch.name].access_ports]
+
+
+def describe_port(switch: Switch, port: str) -> dict[str, Any]:
+    """Describe an access port and the session on it."""
+    return _plain(switch.access(port))
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -18,3 +18,5 @@ class StartOptions:
     """URLs of the members of one message broker; none leaves it to the topology."""
     fresh: bool = False
     """Whether a lab first forgets what its nodes have kept."""
+    plug: bool = False
+    """Whether an endpoint begins with its cable in."""

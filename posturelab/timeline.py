@@ -35,6 +35,14 @@ class Timeline:
         for line in scenario.description.strip().splitlines():
             self._print(Text(f"  {line.strip()}", style="dim"))
 
+    def tell_pause(self, at: timedelta, pause: timedelta) -> None:
+        """Print when the story goes on, where that is not at once."""
+        rest = timedelta(seconds=round(pause.total_seconds()))
+        if rest:
+            self._print(
+                _render_time(at), "    next step at ", _render_time(at + pause), f", in {render_duration(rest)}"
+            )
+
     def tell_step(self, at: timedelta, step: Step) -> None:
         """Print what a step is about."""
         self._print(_render_time(at), Text(f"  {step.note}", style="bold"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -18,20 +18,42 @@ from posturelab.topology_posture import PostureEntry
 from posturelab.topology_values import Address, Name, Network, Port, Text, default_of
 from psn.config import PsnConfig
 from radius.client_table import Client, Switch
+from radius.secret import Secret
 
 Node = Annotated[PsnNode | MntNode | SwitchNode | EndpointNode | WebNode, Field(discriminator="kind")]
 _Kind = TypeVar("_Kind", PsnNode, MntNode, SwitchNode, EndpointNode, WebNode)
 
 
 class ClientEntry(Entry):
-    """A device outside the lab that may speak RADIUS to it."""
+    """A device outside the lab that may speak RADIUS to it.
+
+    Several may share a network where `nas_identifier` or `nas_ip` tells them apart, as behind address translation.
+    """
 
     network: Network
     secret: Text = Field(repr=False)
+    nas_identifier: Text | None = None
+    nas_ip: Address | None = None
     require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
     limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
     coa_port: int = Field(default=default_of(Client, "coa_port"), ge=1, le=65535)
+    coa_host: Address | None = None
     groups: tuple[Text, ...] = ()
+
+    def build(self, name: str) -> Client:
+        """Build the client of this name."""
+        return Client(
+            name=name,
+            network=IPv4Network(self.network),
+            secret=Secret(self.secret),
+            require_message_authenticator=self.require_message_authenticator,
+            limit_proxy_state=self.limit_proxy_state,
+            coa_port=self.coa_port,
+            groups=self.groups,
+            nas_identifier=self.nas_identifier or "",
+            nas_ip=self.nas_ip or "",
+            coa_host=self.coa_host or "",
+        )
 
 
 class RadiusEntry(Entry):
@@ -46,14 +68,18 @@ class RadiusEntry(Entry):
     clients: dict[Name, ClientEntry] = Field(default_factory=dict)
 
 
-UNPROTECTED = "beyond loopback the control API needs a token"
+UNPROTECTED = "beyond loopback the control API needs a token, here or in POSTURELAB_TOKEN"
 
 
 class ControlEntry(Entry):
-    """Where the control API listens; beyond loopback it needs a token."""
+    """Where the control API listens; beyond loopback it needs a token.
+
+    `node_port` is where every node that has a process of its own listens, at its own address; None: nowhere.
+    """
 
     address: Address = "127.0.0.1"
     port: Port = 8600
+    node_port: int | None = Field(default=None, ge=1, le=65535)
     token: Text | None = Field(default=None, repr=False)
 
     @property

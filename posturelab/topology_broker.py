@@ -16,6 +16,10 @@ from posturelab.topology_values import ONE_OR_MANY, Text, default_of
 Urls = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]
 
 
+_ANY = "amqps://localhost"
+"""Stands for a URL that `--broker` may name, so that the rest is looked at all the same."""
+
+
 class BrokerEntry(Entry):
     """A RabbitMQ. `urls` are those of its members; the files are for ``amqps``, relative to the topology file."""
 
@@ -28,8 +32,7 @@ class BrokerEntry(Entry):
     @model_validator(mode="after")
     def _builds(self) -> Self:
         try:
-            if self.list_urls():
-                self.build(self.list_urls(), Path())
+            self.build(self.list_urls() or (_ANY,), Path())
         except BrokerSettingsError as error:
             raise ValueError(explain(error)) from None
         return self

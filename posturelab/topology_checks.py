@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from nac.posture import PostureStatus
 from posturelab.document import suggest
 from posturelab.input_error import Location
-from posturelab.topology import UNPROTECTED, Topology
+from posturelab.topology import ClientEntry, Topology
 from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_nodes import PsnNode, SwitchNode
+from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
 from posturelab.topology_policy import ProfileEntry, RuleEntry, encode_attribute_values
 from posturelab.topology_posture import NO_AGENT, AudienceEntry
 from posturelab.topology_values import WILDCARD_CLIENT
@@ -30,14 +30,14 @@ Finding = tuple[Location, str]
 def list_faults(topology: Topology) -> Iterator[Finding]:
     """List every place where a topology contradicts itself."""
     yield from _check_addresses(topology)
+    yield from _check_clients(topology)
     yield from _check_ports(topology)
+    yield from _check_node_port(topology)
     yield from _check_switches(topology)
     yield from _check_endpoints(topology)
     yield from _check_policy(topology)
     yield from _check_rules(topology)
     yield from _check_posture(topology)
-    if not topology.control.is_protected:
-        yield ("control", "address"), UNPROTECTED
 
 
 def _check_addresses(topology: Topology) -> Iterator[Finding]:
@@ -49,15 +49,36 @@ def _check_addresses(topology: Topology) -> Iterator[Finding]:
             yield ("nodes", name, "address"), f"{node.address} belongs to {holder} already"
         if isinstance(node, EndpointNode) and (holder := macs.setdefault(node.mac, name)) != name:
             yield ("nodes", name, "mac"), f"{node.mac} belongs to {holder} already"
-    networks = {f"{switch.address}/32": name for name, switch in topology.select(SwitchNode).items()}
-    networks[topology.radius.wildcard_network] = "the wildcard client"
-    for name, client in topology.radius.clients.items():
-        holder = networks.setdefault(client.network, name)
-        if holder != name:
-            yield ("radius", "clients", name, "network"), f"{client.network} belongs to {holder} already"
     for name in topology.hosts:
         if name.removesuffix(f".{topology.domain}") in topology.nodes:
             yield ("hosts", name), "a node has this name"
+
+
+def _check_clients(topology: Topology) -> Iterator[Finding]:
+    """Look for RADIUS clients of which no packet tells one from the other, or that have the name of another."""
+    switches, radius = topology.select(SwitchNode), topology.radius
+    claims: dict[tuple[str, str | None, str | None], str] = {
+        (f"{switch.address}/32", None, None): name for name, switch in switches.items()
+    }
+    if radius.wildcard_client:
+        claims[radius.wildcard_network, None, None] = "the wildcard client"
+    for name, client in radius.clients.items():
+        place = ("radius", "clients", name)
+        if name in switches or (radius.wildcard_client and name == WILDCARD_CLIENT):
+            yield place, f"{'a switch' if name in switches else 'the wildcard client'} has this name"
+        holder = claims.setdefault((client.network, client.nas_identifier, client.nas_ip), name)
+        if holder != name:
+            yield from _explain_claim(place, client, holder)
+
+
+def _explain_claim(place: Location, client: ClientEntry, holder: str) -> Iterator[Finding]:
+    """Say what of a client is another's already."""
+    if client.nas_identifier is not None:
+        yield (*place, "nas_identifier"), f"{client.nas_identifier!r} in {client.network} belongs to {holder} already"
+    elif client.nas_ip is not None:
+        yield (*place, "nas_ip"), f"{client.nas_ip} in {client.network} belongs to {holder} already"
+    else:
+        yield (*place, "network"), f"{client.network} belongs to {holder} already"
 
 
 def _check_ports(topology: Topology) -> Iterator[Finding]:
@@ -70,6 +91,24 @@ def _check_ports(topology: Topology) -> Iterator[Finding]:
             yield from _differ(("nodes", name, "coa_rfc_port"), (node.coa_port, node.coa_rfc_port))
             proxies = [port.proxy_port for port in node.access_ports.values()]
             yield from _differ(("nodes", name, "access_ports"), proxies)
+
+
+def _check_node_port(topology: Topology) -> Iterator[Finding]:
+    """Look for nodes that have a use of their own for the port of their control API."""
+    for name, node in topology.nodes.items():
+        match node:
+            case PsnNode():
+                ports = [node.ports.portal, node.ports.posture, node.ports.internode]
+            case MntNode():
+                ports = [node.api_port]
+            case SwitchNode():
+                ports = [port.proxy_port for port in node.access_ports.values()]
+            case WebNode():
+                ports = [topology.http_port]
+            case _:
+                continue
+        if topology.control.node_port in ports:
+            yield ("control", "node_port"), f"{name} uses port {topology.control.node_port} itself"
 
 
 def _differ(location: Location, ports: Iterable[int]) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ def run_up(lab_file: LabFile, *, options: StartOptions) -> bool:
     `OSError` where a file cannot be written or a database is in use.
     """
     lab_file.check_addresses()
+    lab_file.check_control()
     broker = choose_broker(lab_file, options.brokers)
     try:
         with asyncio.Runner(loop_factory=LabLoop) as runner:
@@ -66,7 +67,7 @@ async def _run(lab_file: LabFile, options: StartOptions, broker: BrokerSettings 
         if not options.quiet:
             kinds = {name: node.kind for name, node in lab.nodes.items()}
             log = JournalLog(sys.stdout, kinds, colour=console.is_terminal)
-            stack.callback(lab.journal.listen(log.write))
+            stack.callback(log.follow(lab.journal))
         await ended.wait()
     console.print("lab stopped", highlight=False)
     return watch

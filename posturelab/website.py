@@ -10,7 +10,6 @@ from aiohttp import web
 from nac.binding import bind_tcp
 from nac.http_log import build_http_log
 from nac.runtime import Runtime
-from psn.portal import MALFORMED_HTTP
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{host}</title></head>
@@ -46,7 +45,7 @@ class Website:
         sock = bind_tcp(self.address, self._config.http_port)
         application = web.Application()
         application.router.add_get("/{path:.*}", self._show)
-        logger = build_http_log(self._runtime.observe, event="page-refused", malformed=MALFORMED_HTTP)
+        logger = build_http_log(self._runtime.observe, event="page-refused")
         self._runner = web.AppRunner(application, access_log=None, logger=logger)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()

@@ -29,6 +29,7 @@ from posturelab.topology_file import load_topology, open_topology, read_topology
 from posturelab.topology_nodes import MntSettings, PsnSettings, SwitchSettings
 from psn.config import PsnConfig
 from radius import attribute
+from radius.client_table import ClientTable
 from radius.packet import integer
 from radius.secret import Secret
 
@@ -81,6 +82,19 @@ def test_the_wildcard_client_can_be_off_and_other_devices_declared(authority: Au
         ("switch1", Secret("testing123"), "auto"),
         ("vpn", Secret("other"), "no"),
     ]
+
+
+def test_devices_behind_one_address_are_clients_of_their_own(authority: Authority) -> None:
+    topology = change(
+        "over:\n  radius:\n    wildcard_network: 172.18.0.1/32\n    clients:\n"
+        "      sw1: {network: 172.18.0.1/32, secret: one, nas_identifier: SW-1, coa_host: 192.0.2.1}\n"
+        "      sw2: {network: 172.18.0.1/32, secret: two, nas_ip: 192.0.2.2}\n"
+    )
+    clients = {client.name: client for client in build_psn_config(topology, "psn1", authority).clients}
+    assert (clients["sw1"].hint, clients["sw1"].coa_host) == (("SW-1", ""), "192.0.2.1")
+    assert (clients["sw2"].hint, clients["sw2"].coa_host) == (("", "192.0.2.2"), "")
+    assert clients["sw1"].network == clients["sw2"].network == clients["wildcard"].network
+    assert ClientTable(clients.values()).find_shared("172.18.0.1") == IPv4Network("172.18.0.1/32")
 
 
 def test_further_attributes_of_a_profile_are_encoded_in_their_order(authority: Authority) -> None:

@@ -199,3 +199,17 @@ def test_processes_that_start_at_once_agree_on_one_root(tmp_path: Path) -> None:
     before = (tmp_path / "state" / "psn1.crt").read_bytes()
     internode(authority, "psn1")
     assert (tmp_path / "state" / "psn1.crt").read_bytes() == before
+
+
+async def test_a_host_that_is_no_node_gets_a_certificate_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    authority = open_authority(tmp_path / "state")
+    folder = tmp_path / "broker"
+    for _ in range(2):
+        authority.export("rabbitmq", names=["rabbitmq"], address="192.0.2.5", folder=folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["lab-ca.crt", "rabbitmq.crt", "rabbitmq.key"]
+    assert (folder / "rabbitmq.key").stat().st_mode & 0o007 == 0
+    broker = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    broker.load_cert_chain(folder / "rabbitmq.crt", folder / "rabbitmq.key")
+    client = ssl.create_default_context(cafile=str(folder / "lab-ca.crt"))
+    await shake_hands(broker, client, "rabbitmq")
+    await shake_hands(broker, client, "192.0.2.5")

@@ -120,6 +120,15 @@ def test_a_database_in_use_is_one_sentence(up: dict[str, Any], campus_file: Path
     stop(up["process"], signal.SIGTERM)
 
 
+def test_a_damaged_database_is_named_with_what_helps(campus_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "campus").mkdir(parents=True)
+    database = write(tmp_path / "state" / "campus", "damaged", "psn1.sqlite")
+    sentence = f"{database} cannot be used: file is not a database"
+    cure = "posturelab up --fresh forgets all that the nodes have stored"
+    refused = refuse("up", campus_file, "--state-dir", tmp_path / "state")
+    assert refused == f"posturelab: the lab cannot start: {sentence}; {cure}"
+
+
 @pytest.mark.parametrize("command", ["up", "node"])
 def test_a_mistake_ends_the_lab_with_a_sentence_and_a_traceback(
     campus_file: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -267,9 +276,15 @@ def test_files_that_cannot_be_written_are_named(campus_file: Path, tmp_path: Pat
     assert refuse("run", story, "--json", absent.with_name("out.json")).endswith("No such file or directory")
 
 
-def test_what_is_for_later_or_elsewhere_says_so(campus_file: Path) -> None:
-    assert "runs in the process of a whole lab: posturelab up" in refuse("node", "laptop1", "--topology", campus_file)
+def test_a_node_that_is_none_suggests_one(campus_file: Path) -> None:
     assert refuse("node", "psn9", "--topology", campus_file).endswith("no node is called 'psn9' (did you mean 'psn2'?)")
+
+
+def test_a_certificate_for_a_broker_is_written_and_a_wrong_address_is_named(tmp_path: Path) -> None:
+    arguments = ("certificate", "rabbitmq", "--into", tmp_path / "broker", "--state-dir", tmp_path)
+    assert call(*arguments, "--address", "192.0.2.5").returncode == 0
+    assert (tmp_path / "broker" / "rabbitmq.crt").read_bytes() == (tmp_path / "rabbitmq.crt").read_bytes()
+    assert refuse(*arguments, "--address", "broker.test") == "posturelab: 'broker.test' is not an IPv4 address"
 
 
 @pytest.mark.parametrize(

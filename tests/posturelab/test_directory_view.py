@@ -16,14 +16,16 @@ from posturelab.directory_view import compare_replicas, print_directory
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
-def make_record(version: int, posture: PostureStatus | None = None) -> SessionRecord:
+def make_record(
+    version: int, posture: PostureStatus | None = None, *, state: RecordState = RecordState.STARTED
+) -> SessionRecord:
     return SessionRecord(
         session_id="0A",
         mac="02:00:00:00:10:01",
         psn="psn1",
         psn_ip="127.0.1.1",
         psn_fqdn="psn1.lab.test",
-        state=RecordState.STARTED,
+        state=state,
         posture_status=posture,
         version=version,
         authenticated_at=AT,
@@ -67,6 +69,17 @@ def test_a_node_that_lacks_something_is_named() -> None:
         " psn1 Started 1 psn2",
         "not every replica is equal: psn2, psn3 lack what another node knows",
     ]
+
+
+def test_whoever_missed_the_end_of_a_session_lacks_something_and_not_who_knows_of_it() -> None:
+    old, stopped = make_record(1), make_record(2, state=RecordState.STOPPED)
+    assert show({"psn1": make_replica(stopped), "psn2": make_replica(old)})[1:] == [
+        "0A 02:00:00:00:10:01",
+        " psn1 Stopped 2 psn1",
+        " psn1 Started 1 psn2",
+        "not every replica is equal: psn2 lacks what another node knows",
+    ]
+    assert compare_replicas({"psn1": make_replica(stopped)}) == []
 
 
 def test_without_sharing_there_is_no_table() -> None:

@@ -54,6 +54,30 @@ async def test_a_session_in_which_posture_plays_no_role_contradicts_nobody(lab: 
     assert "mnt" not in observe_endpoint(lab, "laptop1").differing
 
 
+async def test_a_session_that_mnt_alone_holds_for_alive_is_a_difference(lab: Lab) -> None:
+    laptop1 = lab.get_endpoint("laptop1")
+    await laptop1.plug()
+    await asyncio.sleep(10)
+    for name in ("switch1", "psn1"):
+        await lab.stop_node(name)
+    await laptop1.unplug()
+    for name in ("psn1", "switch1"):
+        await lab.start_node(name)
+    facts = observe_endpoint(lab, "laptop1")
+    assert (facts.psn, facts.others, facts.mnt) == (NO_SESSION, {"psn2": NO_SESSION}, "Started")
+    assert facts.differing == ("mnt",)
+
+
+async def test_a_terminated_session_is_no_difference(lab: Lab) -> None:
+    laptop1 = lab.get_endpoint("laptop1")
+    await laptop1.plug()
+    await asyncio.sleep(10)
+    await laptop1.unplug()
+    await asyncio.sleep(1)
+    facts = observe_endpoint(lab, "laptop1")
+    assert (facts.psn, facts.mnt, facts.differing) == (NO_SESSION, "Terminated", ())
+
+
 async def test_an_entry_without_authentication_has_no_status(lab: Lab) -> None:
     now = lab.clock.now()
     phantom = Session(session_id="0A", created_at=now, updated_at=now, mac="02:00:00:00:10:01")

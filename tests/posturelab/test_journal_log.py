@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 
-from nac.journal import JournalRecord
+from nac.clock import SystemClock
+from nac.journal import Journal, JournalRecord
 from posturelab.journal_json import describe_record
 from posturelab.journal_log import JournalLog
 
@@ -32,6 +33,16 @@ def test_the_date_stands_where_it_changes_and_a_line_says_whom_it_is_about() -> 
     assert psn1.endswith("rule 'A' gives B  [02:00:00:00:10:01]")
     assert laptop1.endswith("rule 'A' gives B")
     assert later.endswith("rule 'A' gives B  [alice]")
+
+
+def test_a_journal_is_followed_from_its_beginning() -> None:
+    stream, journal = io.StringIO(), Journal(SystemClock())
+    journal.write("psn1", "node-started", "before")
+    end = JournalLog(stream, {"psn1": "psn"}, colour=False).follow(journal)
+    journal.write("psn1", "node-started", "after")
+    end()
+    journal.write("psn1", "node-started", "unheard")
+    assert [line.rpartition(" ")[2] for line in stream.getvalue().splitlines()[1:]] == ["before", "after"]
 
 
 def test_a_record_of_the_control_api_looks_the_same() -> None:

@@ -26,6 +26,12 @@ def test_a_running_lab_does_as_it_is_told(up: dict[str, Any]) -> None:
     assert "laptop1 (alice)  Compliant" in table
     journal = call("journal", "--node", "laptop1", "--event", "posture-scan", POSTURELAB_CONTROL=control).stdout
     assert journal.endswith("laptop1    posture-scan             all 3 requirements are met\n")
+    assert refuse("journal", "--node", "psn9", "--control", control) == (
+        "posturelab: no node is called 'psn9'; there are: mnt1, psn1, psn2, web1, switch1, laptop1, laptop2"
+    )
+    assert refuse("journal", "--event", "posture-scam", "--control", control) == (
+        "posturelab: no journal event is called 'posture-scam' (did you mean 'posture-scan'?)"
+    )
     assert call("endpoint", "laptop1", "unplug", "--control", control).stdout == "laptop1: Not connected\n"
     assert refuse("endpoint", "laptop9", "plug", "--control", control) == (
         "posturelab: no endpoint is called 'laptop9'; there are: laptop1, laptop2"
@@ -50,7 +56,17 @@ def test_a_coa_is_asked_for_and_its_outcome_is_the_exit_status(up: dict[str, Any
     assert re.match(r"disconnect of laptop1 by psn2: failed, \d+ ", done.stdout)
     assert done.returncode == 1
     sentence = "posturelab: no node is known to own a session of laptop2"
-    assert refuse("coa", "bounce", "laptop2", POSTURELAB_CONTROL=control) == sentence
+    for sender in ([], ["--from", "psn2"]):
+        undone = call("coa", "bounce", "laptop2", *sender, POSTURELAB_CONTROL=control)
+        assert undone.returncode == 1, "there is no session"
+        assert bool(sender) or undone.stderr == f"{sentence}\n"
+    assert refuse("coa", "bounce", "laptop9", POSTURELAB_CONTROL=control).startswith("posturelab: 'laptop9' is neither")
+    assert refuse("coa", "bounce", "laptop1", "--from", "psn9", POSTURELAB_CONTROL=control).startswith(
+        "posturelab: no policy service node is called 'psn9'"
+    )
+    for command in ("rerun", "disable"):
+        done = call("coa", command, "laptop1", POSTURELAB_CONTROL=control)
+        assert done.stdout.startswith(f"{command} of laptop1 by psn1: acknowledged, 11223 ")
     stop(up["process"], signal.SIGTERM)
 
 

@@ -29,9 +29,9 @@ async def test_a_loss_is_remembered_and_says_nothing_of_the_link() -> None:
     link = EmbeddedBroker().link("psn1")
     link.watch = watchers.append  # type: ignore[method-assign]
     watch = LinkWatch(link)
-    for event in (LinkEvent.UP, LinkEvent.MISSED, LinkEvent.DROPPED):
+    for event in (LinkEvent.UP, LinkEvent.MISSED, LinkEvent.DROPPED, LinkEvent.SPOOL_FAILED):
         watchers[0](event, event.name.lower())
-    assert watch.describe() == {"state": "up", "reason": "", "last_loss": "dropped"}
+    assert watch.describe() == {"state": "up", "reason": "", "last_loss": "spool_failed"}
 
 
 async def test_a_broker_that_says_nothing_is_not_waited_for_for_long() -> None:

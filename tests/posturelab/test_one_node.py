@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from nac.binding import bind_udp
-from tests.posturelab.commands import get, refuse, running, stop, wait_for_line
+from tests.posturelab.commands import call, get, refuse, running, stop, wait_for_line
 
 
 @pytest.mark.parametrize("name", ["psn1", "mnt1", "switch1", "web1"])
 def test_one_node_runs_in_a_process_of_its_own(campus_file: Path, tmp_path: Path, ready: Path, name: str) -> None:
     arguments = ["node", name, "--topology", str(campus_file), "--state-dir", str(tmp_path), "--ready-file", str(ready)]
-    with running(*arguments) as process:
+    with running(*arguments, "--quiet") as process:
         assert wait_for_line(process, "ready")[-1].startswith(f"{name} ready: ")
         assert json.loads(ready.read_text())["nodes"][name]["ports"]
         out, err = stop(process, signal.SIGTERM)
@@ -35,6 +35,10 @@ def test_one_node_answers_for_itself(campus_file: Path, tmp_path: Path, ready: P
         told = get(f"{url}/ready")
         assert (told["ready"], told["node"], told["kind"], told["link"]) == (True, "psn1", "psn", None)
         assert get(f"{url}/snapshot")["sessions"] == []
+        assert get(f"{url}/directory") == {"ldd": "posture-sharing", "sessions": []}
+        assert "held by" in call("directory", "--control", url).stdout
+        assert refuse("sessions", "--control", url).startswith("posturelab: this is psn1 alone, and what ")
+        assert refuse("journal", "--node", "psn2", "--control", url).endswith("'psn2'; there are: psn1")
         assert refuse("endpoint", "laptop1", "plug", "--control", url).endswith("Not Found")
         sentence = "posturelab: 'laptop1' is not a MAC address"
         assert refuse("coa", "bounce", "laptop1", "--control", url) == sentence
@@ -44,8 +48,23 @@ def test_one_node_answers_for_itself(campus_file: Path, tmp_path: Path, ready: P
 def test_a_control_address_that_is_none_or_unprotected_is_named(campus_file: Path) -> None:
     node = ["node", "psn1", "--topology", campus_file]
     assert refuse(*node, "--control", "8600") == "posturelab: --control: '8600' is not ADDRESS:PORT"
-    sentence = "control.token: beyond loopback the control API needs a token"
+    sentence = "control.token: beyond loopback the control API needs a token, here or in POSTURELAB_TOKEN"
     assert refuse(*node, "--control", "0.0.0.0:8600").endswith(sentence)
+
+
+def test_the_environment_has_a_token_for_nodes_beyond_loopback(campus_file: Path) -> None:
+    lab = json.loads(campus_file.read_text())
+    lab["nodes"]["psn1"]["address"] = "192.0.2.11"
+    campus_file.write_text(json.dumps(lab | {"control": {"node_port": 8601}}))
+    node = ["node", "psn1", "--topology", campus_file]
+    assert "a token" in refuse(*node)
+    assert refuse(*node, POSTURELAB_TOKEN="key").endswith("this machine does not have the address 192.0.2.11")
+
+
+def test_an_endpoint_by_itself_must_know_where_its_switch_is_asked(campus_file: Path) -> None:
+    sentence = "control: node_port is missing: an endpoint in a process of its own asks its switch there for a cable"
+    assert refuse("node", "laptop1", "--topology", campus_file).endswith(sentence)
+    assert refuse("node", "psn1", "--topology", campus_file, "--plug").endswith("only an endpoint can be plugged in")
 
 
 @pytest.mark.parametrize("quiet", [True, False])

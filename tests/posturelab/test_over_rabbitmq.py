@@ -134,16 +134,18 @@ def test_a_lab_in_one_process_shares_over_the_broker_too(
     assert (out.splitlines()[-1], err, process.returncode) == ("lab stopped", "", 0)
 
 
-def test_a_story_is_told_over_the_broker_in_real_time(
+def test_a_story_is_told_over_the_broker_in_real_time_and_leaves_nothing_there(
     rabbitmq: RabbitMqServer, campus_elsewhere: Path, tmp_path: Path
 ) -> None:
     story = tmp_path / "story.yaml"
     story.write_text(
         "name: A\ndescription: b\ntopology: campus.yaml\nsteps:\n- note: in\n  do: {plug: laptop1}\n  within: 20s\n"
         "  expect:\n    laptop1: {access: open, directory: {psn2: {owner: psn1, posture: Compliant}}}\n"
-        "- note: cut\n  do: {link: {cut: psn2}}\n"
     )
     done = call("run", "--live", "--broker", rabbitmq.url, story)
     assert "ok      laptop1: access open" in done.stdout
-    assert "only links over the embedded bus can be cut and restored" in done.stdout
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")
+    queues = json.loads(rabbitmq.control("list_queues", "name", "arguments", "--formatter", "json"))
+    left = {queue["name"]: queue["arguments"] for queue in queues if "-story-" in queue["name"]}
+    assert len(left) == 4, "a queue of each node and the mailbox of MNT"
+    assert all(["x-expires", "unsignedshort", 60_000] in arguments for arguments in left.values())

@@ -94,3 +94,19 @@ def test_a_file_that_cannot_be_written_is_found_before_the_first_story(
     with pytest.raises(OSError, match="No such file or directory"):
         run(tmp_path, tmp_path / "absent" / "out.json")
     assert capsys.readouterr().out == ""
+
+
+def test_what_no_broker_does_is_named_before_the_story_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "a", "redirect")
+    with (tmp_path / "a.yaml").open("a") as file:
+        file.write("- note: later\n  do: {advance: 5d}\n- note: cut\n  do: [plug: laptop2, link: {cut: psn1}]\n")
+    with pytest.raises(InputError) as caught:
+        run_scenarios([tmp_path], seed=None, live=True, brokers=["amqp://127.0.0.1:1"], json_file=None, quiet=True)
+    assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
+        "a.yaml:9: steps[1].do.advance: cannot be done with --broker: a message broker keeps real time",
+        "a.yaml:11: steps[2].do[1].link: "
+        "cannot be done with --broker: only links over the embedded bus can be cut and restored",
+    ]
+    assert capsys.readouterr().out == ""

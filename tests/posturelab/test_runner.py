@@ -35,6 +35,9 @@ class Listener:
     def begin(self, story: Story, *, seed: int, live: bool) -> None:
         self.told.append(f"begin {story.scenario.name} {seed} {live}")
 
+    def tell_pause(self, at: timedelta, pause: timedelta) -> None:
+        self.told.append(f"pause {pause.total_seconds()}")
+
     def tell_step(self, at: timedelta, step: Step) -> None:
         self.told.append(f"step {step.note}")
 
@@ -165,6 +168,14 @@ def test_a_live_lab_leaps_too(tell: Teller) -> None:
     outcome = tell("- note: a\n  do: {advance: 5d}\n", live=True)
     assert outcome.virtual_seconds > 5 * 86400
     assert outcome.wall_seconds < 10
+
+
+def test_a_live_story_says_for_how_long_it_waits(tell: Teller) -> None:
+    steps = "- note: a\n  at: 0s\n- note: b\n  after: 40ms\n"
+    tell(steps, live=True)
+    assert [told for told in tell.listener.told if told.startswith("pause")] == ["pause 0.04"]
+    tell(steps)
+    assert sum(told.startswith("pause") for told in tell.listener.told) == 1, "virtual time does not wait"
 
 
 COA = "- note: in\n  do: {plug: laptop1}\n  within: 1m\n  expect:\n    laptop1: {access: open}\n"

@@ -36,6 +36,7 @@ def test_a_folder_is_read_in_order_and_below() -> None:
     assert names == sorted(names)
     assert "posture/redirect-to-compliant.yaml" in names
     assert [story.path for story in load_stories([SCENARIOS / "posture"])] == [
+        SCENARIOS / "posture" / "port-bounce.yaml",
         SCENARIOS / "posture" / "redirect-to-compliant.yaml",
         SCENARIOS / "posture" / "redirect-to-non-compliant.yaml",
     ]
@@ -111,6 +112,15 @@ FAULTS = {
     HEAD + "steps:\n- note: a\n  do: {link: {cut: switch1}}\n": (
         "story.yaml:5: steps[0].do.link.cut: no node with a link is called 'switch1' (known here: mnt1, psn1, psn2)"
     ),
+    HEAD + "steps:\n- note: a\n  do: {fault: {cut: psn9}}\n": (
+        "story.yaml:5: steps[0].do.fault.cut: no node is called 'psn9' (did you mean 'psn2'?)"
+    ),
+    HEAD + "steps:\n- note: a\n  do: {fault: {leg: {source: outside, destination: psn9, drop: 1}}}\n": (
+        "story.yaml:5: steps[0].do.fault.leg.destination: no node is called 'psn9' (did you mean 'psn2'?)"
+    ),
+    HEAD + "steps:\n- note: a\n  do: {fault: {cut: psn1, thaw: psn1}}\n": (
+        "story.yaml:5: steps[0].do.fault: name one of cut, restore, freeze, thaw, leg"
+    ),
     HEAD + "steps:\n- note: a\n  do: {misdirect: {endpoint: laptop1, send: interim, to: psn3}}\n": (
         "story.yaml:5: steps[0].do.misdirect.to: no policy service node is called 'psn3' (did you mean 'psn2'?)"
     ),
@@ -158,7 +168,7 @@ def test_a_link_is_either_cut_or_restored(tmp_path: Path, change: str) -> None:
 def test_an_action_does_one_thing(tmp_path: Path, action: str) -> None:
     assert refuse(tmp_path, HEAD + f"steps:\n- note: a\n  do: {action}\n") == (
         "story.yaml:5: steps[0].do: name one of plug, unplug, rescan, stop, start, advance, coa, "
-        "reauthenticate, new_session_id, misdirect, link, software"
+        "reauthenticate, new_session_id, misdirect, link, fault, software"
     )
 
 

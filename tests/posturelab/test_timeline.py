@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -51,6 +51,14 @@ def test_steps_reasons_expectations_and_the_verdict_are_printed(tmp_path: Path, 
         lines[-2],
     ]
     assert lines[-2].startswith("FAILED  2 of 3 expectations held; 1d1h of lab time in ")
+
+
+def test_a_wait_of_a_second_or_more_says_when_the_story_goes_on() -> None:
+    stream = io.StringIO()
+    timeline = Timeline(Console(file=stream, width=200), quiet=True)
+    timeline.tell_pause(timedelta(seconds=2, milliseconds=600), timedelta(seconds=3597, milliseconds=400))
+    timeline.tell_pause(timedelta(hours=1), timedelta(milliseconds=400))
+    assert stream.getvalue() == "00:00:02.600    next step at 01:00:00.000, in 59m57s\n"
 
 
 def test_a_quiet_timeline_leaves_the_journal_out(tmp_path: Path, block: int) -> None:

@@ -242,6 +242,23 @@ FAULTS = {
     "over:\n  radius:\n    clients:\n      vpn: {network: 127.0.3.1/32, secret: x}\n": (
         "test.yaml:4: radius.clients.vpn.network: 127.0.3.1/32 belongs to switch1 already"
     ),
+    "over:\n  radius:\n    clients:\n      sw1: {network: 10.0.0.1/32, secret: x, nas_identifier: a}\n"
+    "      sw2: {network: 10.0.0.1/32, secret: y, nas_identifier: a}\n": (
+        "test.yaml:5: radius.clients.sw2.nas_identifier: 'a' in 10.0.0.1/32 belongs to sw1 already"
+    ),
+    "over:\n  radius:\n    clients:\n      sw1: {network: 10.0.0.1/32, secret: x, nas_ip: 10.9.0.1}\n"
+    "      sw2: {network: 10.0.0.1/32, secret: y, nas_ip: 10.9.0.1}\n": (
+        "test.yaml:5: radius.clients.sw2.nas_ip: 10.9.0.1 in 10.0.0.1/32 belongs to sw1 already"
+    ),
+    "over:\n  radius:\n    clients:\n      switch1: {network: 10.0.0.1/32, secret: x}\n": (
+        "test.yaml:4: radius.clients.switch1: a switch has this name"
+    ),
+    "over:\n  radius:\n    clients:\n      wildcard: {network: 10.0.0.1/32, secret: x}\n": (
+        "test.yaml:4: radius.clients.wildcard: the wildcard client has this name"
+    ),
+    "over:\n  radius:\n    clients:\n      vpn: {network: 10.0.0.1/32, secret: x, coa_host: vpn.lab.test}\n": (
+        "test.yaml:4: radius.clients.vpn.coa_host: 'vpn.lab.test' is not an IPv4 address"
+    ),
     "over:\n  radius:\n    clients:\n      vpn: {network: 192.0.2.1/24, secret: x}\n": (
         "test.yaml:4: radius.clients.vpn.network: '192.0.2.1/24' is not an IPv4 network: 192.0.2.1/24 has host bits set"
     ),
@@ -249,12 +266,13 @@ FAULTS = {
         "test.yaml:2: radius.limit_proxy_state: 'maybe' is not 'yes', 'no' or 'auto'"
     ),
     "over:\n  hosts: {psn1.lab.test: 127.0.1.9}\n": "test.yaml:2: hosts.psn1.lab.test: a node has this name",
-    "over:\n  control: {address: 192.0.2.1}\n": (
-        "test.yaml:2: control.address: beyond loopback the control API needs a token"
-    ),
+    "over:\n  control: {node_port: 8102}\n": "test.yaml:2: control.node_port: switch1 uses port 8102 itself",
     "over:\n  ldd: no\n": "test.yaml:2: ldd: 'no' is not 'off', 'directory' or 'posture-sharing'",
     "over:\n  broker: {urls: [127.0.0.1]}\n": (
         "test.yaml:2: broker: a URL is not of the form amqp://user:password@host:port/vhost"
+    ),
+    "over:\n  broker: {certificate: a.pem}\n": (
+        "test.yaml:2: broker: a certificate needs its key, and a key its certificate"
     ),
     "over:\n  broker: {urls: amqps://127.0.0.1, key: a.pem}\n": (
         "test.yaml:2: broker: a certificate needs its key, and a key its certificate"

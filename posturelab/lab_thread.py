@@ -1,0 +1,127 @@
+"""A lab on an event loop of its own, in a thread of its own, and the way in for programs that have another or none.
+
+A live lab goes on by itself. In a virtual one time stands still between two calls, while its sockets are served as
+ever, so that a real client gets its answers; during a call time passes as the call needs it. A call begins and ends
+with everything settled that takes no time, so that what the callers see is the same in every run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from posturelab.clock import LabLoop
+from posturelab.lab import Lab
+from posturelab.mistake import MistakeWatch
+from posturelab.topology import Topology
+
+CALL_TIMEOUT = 600.0
+"""Seconds of real time; a leap over many days takes a while."""
+
+_T = TypeVar("_T")
+
+
+class LabEndedError(RuntimeError):
+    """The lab has come to an end, and answers no calls."""
+
+
+class LabThread:
+    """One lab. `start` returns when it runs, `stop` when it does not any more."""
+
+    def __init__(self, topology: Topology, *, seed: int, state_dir: Path, virtual: bool) -> None:
+        """Keep what the lab is made of; what earlier labs of this name left in `state_dir` is forgotten."""
+        self._topology = topology
+        self._seed = seed
+        self._state_dir = state_dir
+        self._virtual = virtual
+        self._thread = threading.Thread(target=self._live, name=f"posturelab {topology.name}", daemon=True)
+        self._born: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._failure: BaseException | None = None
+        self._calls = 0
+        self._loop: LabLoop
+        self._ended: asyncio.Event
+        self.lab: Lab
+        """For what runs on the lab's thread: `run` and `call`."""
+        self.mistakes: list[str] = []
+        """What the lab itself has done wrong, one sentence each."""
+
+    def start(self) -> None:
+        """Start the lab; raises what its start raises."""
+        self._thread.start()
+        self._born.result(CALL_TIMEOUT)
+
+    def stop(self) -> None:
+        """Stop the lab; a second call does nothing."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join(CALL_TIMEOUT)
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine on the lab's loop and wait for it; raises what it raises, or `LabEndedError`."""
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            work.close()
+            raise LabEndedError("the lab does not run, or waits for itself") from self._failure
+        future = asyncio.run_coroutine_threadsafe(self._conduct(work), self._loop)
+        try:
+            return future.result(CALL_TIMEOUT)
+        except concurrent.futures.CancelledError:
+            self._thread.join(CALL_TIMEOUT)
+            raise LabEndedError(f"the lab has ended: {self._failure}") from self._failure
+        finally:
+            future.cancel()
+
+    def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call a function on the lab's thread; raises what it raises, or `LabEndedError`."""
+
+        async def work() -> _T:
+            return function(*arguments)
+
+        return self.run(work())
+
+    async def _conduct(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do one piece of work; time passes meanwhile."""
+        if not self._virtual:
+            return await work
+        await self._loop.settle()
+        self._hold(-1)
+        try:
+            return await work
+        finally:
+            self._hold(+1)
+            await self._loop.settle()
+
+    def _hold(self, change: int) -> None:
+        """Count the calls under way; without any time stands still."""
+        self._calls -= change
+        self._loop.is_held = self._virtual and self._calls <= 0
+
+    def _live(self) -> None:
+        """Be the thread."""
+        try:
+            with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=self._virtual)) as runner:
+                runner.run(self._keep())
+        except BaseException as error:  # whatever it is, whoever waits for this lab is told
+            self._failure = error
+            if not self._born.done():
+                self._born.set_exception(error)
+
+    async def _keep(self) -> None:
+        """Keep the lab until somebody ends it."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LabLoop)
+        self._loop, self._ended = loop, asyncio.Event()
+        self.lab = Lab(self._topology, seed=self._seed, state_dir=self._state_dir)
+        self.lab.forget()
+        watch = MistakeWatch(self.lab.journal)
+        self.mistakes = watch.mistakes
+        loop.set_exception_handler(watch)
+        async with self.lab:
+            self._hold(0)
+            await loop.settle()
+            self._born.set_result(None)
+            await self._ended.wait()
+            loop.is_held = False

@@ -1,0 +1,184 @@
+"""The pytest plugin: a lab for every test that asks for one, by the fixtures below (docs/testing.md).
+
+Nothing of the lab is imported before a fixture asks for it, so that a test session without costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from posturelab.testing import LabDriver
+    from posturelab.testing_containers import LabContainers
+    from posturelab.testing_farm import LabFarm, LabWish
+    from posturelab.testing_journal import JournalWatch
+    from posturelab.testing_nodes import ClockDriver, EndpointDriver, FaultDriver, MntDriver, PsnDriver, SwitchDriver
+
+_MARKER = "posturelab(topology, *, virtual, seed, **overrides): which lab a test gets; overrides lie over the topology"
+_DRIVER = pytest.StashKey["LabDriver"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the settings; a marker wins over an option, an option over the ini file."""
+    group = parser.getgroup("posturelab", "Posture Lab")
+    group.addoption("--posturelab-topology", metavar="NAME_OR_FILE", help="topology of labs (campus)")
+    group.addoption("--posturelab-time", choices=("virtual", "live"), help="time of labs (virtual)")
+    group.addoption("--posturelab-seed", type=int, help="seed of labs (1)")
+    parser.addini("posturelab_topology", "topology of labs, by name or by path from the folder of this file")
+    parser.addini("posturelab_time", "time of labs: virtual or live", default="virtual")
+    parser.addini("posturelab_seed", "seed of labs", default="1")
+    parser.addini("posturelab_containers", "nodes for lab_containers: NAME=URL, or a topology", type="linelist")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the journal beside the output of a test that has failed."""
+    report = yield
+    driver = item.stash.get(_DRIVER, None)
+    if driver is not None and report.when == "call" and report.failed:
+        told = _show_journal(driver)
+        heading = told.partition("\n")[0]
+        if heading not in str(report.longrepr):
+            report.sections.append(("posturelab", told))
+    return report
+
+
+@pytest.fixture(scope="session")
+def posturelab_farm(tmp_path_factory: pytest.TempPathFactory) -> LabFarm:
+    """Where the labs of this session come from."""
+    from posturelab.testing_farm import LabFarm
+
+    return LabFarm(tmp_path_factory.mktemp("posturelab"))
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, posturelab_farm: LabFarm) -> Iterator[LabDriver]:
+    """A lab that runs, with nothing in it of any test before."""
+    from posturelab.input_error import InputError
+
+    try:
+        driver = posturelab_farm.start(_read_wish(request))
+    except (InputError, OSError) as error:
+        raise pytest.fail.Exception(f"no lab can be had: {error}", pytrace=False) from None
+    request.node.stash[_DRIVER] = driver
+    yield driver
+    del request.node.stash[_DRIVER]
+    driver.stop()
+    if driver.mistakes:
+        pytest.fail("the lab has made a mistake: " + "; ".join(driver.mistakes), pytrace=False)
+
+
+@pytest.fixture
+def psn(lab: LabDriver) -> PsnDriver:
+    """The first policy service node; others by `lab.psn(name)`."""
+    return lab.psn()
+
+
+@pytest.fixture
+def mnt(lab: LabDriver) -> MntDriver:
+    """The first monitoring node; others by `lab.mnt(name)`."""
+    return lab.mnt()
+
+
+@pytest.fixture
+def switch(lab: LabDriver) -> SwitchDriver:
+    """The first switch; others by `lab.switch(name)`."""
+    return lab.switch()
+
+
+@pytest.fixture
+def endpoint(lab: LabDriver) -> EndpointDriver:
+    """The first endpoint; others by `lab.endpoint(name)`."""
+    return lab.endpoint()
+
+
+@pytest.fixture
+def clock(lab: LabDriver) -> ClockDriver:
+    """The lab's clock."""
+    return lab.clock
+
+
+@pytest.fixture
+def journal(lab: LabDriver) -> JournalWatch:
+    """The lab's journal."""
+    return lab.journal
+
+
+@pytest.fixture
+def faults(lab: LabDriver) -> FaultDriver:
+    """What can go wrong between the lab's nodes."""
+    return lab.faults
+
+
+@pytest.fixture(scope="session")
+def posturelab_containers(pytestconfig: pytest.Config) -> LabContainers:
+    """The nodes of a running compose project."""
+    from posturelab.testing_containers import ContainersAbsentError, find_containers
+
+    try:
+        return find_containers(pytestconfig.getini("posturelab_containers"), _find_folder(pytestconfig))
+    except ContainersAbsentError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def lab_containers(posturelab_containers: LabContainers) -> LabContainers:
+    """The nodes of a running compose project, their journals marked where the test begins; nothing is reset."""
+    posturelab_containers.mark()
+    return posturelab_containers
+
+
+def _show_journal(driver: LabDriver) -> str:
+    """Show the journal of a lab, or why it cannot be asked any more."""
+    from posturelab.lab_thread import LabEndedError
+
+    try:
+        return driver.journal.show()
+    except LabEndedError as error:
+        return str(error)
+
+
+def _read_wish(request: pytest.FixtureRequest) -> LabWish:
+    """Read what the closest markers, the options and the ini file ask for."""
+    from posturelab.testing_farm import LabWish
+
+    config, told = request.config, _merge_markers(request)
+    folder = request.path.parent if "topology" in told else _find_folder(config)
+    named = {
+        "topology": told.pop("topology", None) or _read_setting(config, "topology"),
+        "virtual": told.pop("virtual", _read_setting(config, "time") == "virtual"),
+        "seed": told.pop("seed", None) or int(_read_setting(config, "seed")),
+    }
+    return LabWish(folder=folder, overrides=told, **{name: value for name, value in named.items() if value != ""})
+
+
+def _merge_markers(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Merge the markers of a test, its class and its module, key by key; the closest wins."""
+    told: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("posturelab"))):
+        told |= marker.kwargs
+        if marker.args:
+            (told["topology"],) = marker.args
+    return told
+
+
+def _read_setting(config: pytest.Config, name: str) -> str:
+    option = config.getoption(f"posturelab_{name}")
+    return str(config.getini(f"posturelab_{name}") if option is None else option)
+
+
+def _find_folder(config: pytest.Config) -> Path:
+    """Find where the ini file is, else where the test session is rooted."""
+    return config.inipath.parent if config.inipath else config.rootpath
