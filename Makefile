@@ -13,16 +13,19 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab test check format bench constraints clean
+.PHONY: help lab test test-compose check format bench constraints clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 lab: $(STAMP)  ## start the lab of the default topology, with nothing in its databases; Ctrl-C ends it
 	@$(VENV)/bin/posturelab up --fresh
 
 test: $(STAMP)  ## run all tests
 	@$(VENV)/bin/python -m pytest
+
+test-compose: $(STAMP)  ## build the image, run the compose file and test the lab in its containers
+	@$(VENV)/bin/python -m pytest tests/compose
 
 check: $(STAMP)  ## lint, format, types, imports
 	@$(VENV)/bin/ruff check
