@@ -2,22 +2,30 @@
 
 Nothing of the machine is touched: neither its broker nor its port mapper (epmd), its cookie nor its configuration.
 Everything listens on loopback only. It can be killed and frozen as no broker should be.
+
+Its ports lie below those that systems hand out by themselves, and still another process may take one between its being
+found and used; a first start that fails is tried a second time, on other ports.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
+
+_CANDIDATES = range(20_000, 32_768)
+_ATTEMPTS = 100
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/lib")
 _ERLANG_ARGUMENTS = "-noinput -kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
@@ -45,13 +53,13 @@ class RabbitMqServer:
 
     def __init__(self, folder: Path, *, tls: ServerTls | None = None) -> None:
         """Prepare configuration and ports; nothing runs before `start`."""
-        self.port, self.tls_port, self._epmd_port, self._distribution_port = find_free_ports(4)
         self._folder = folder
+        self._tls = tls
         self._programs = max(_PROGRAMS.glob("rabbitmq_server-*/sbin"))
         self._epmd: subprocess.Popen[bytes] | None = None
         self._broker: subprocess.Popen[bytes] | None = None
-        self._name = f"posturelab{self.port}@localhost"
-        self._configure(tls)
+        self._was_ready = False
+        self._choose_ports()
 
     @property
     def url(self) -> str:
@@ -72,8 +80,9 @@ class RabbitMqServer:
     def begin(self) -> None:
         """Begin to start it; `await_ready` waits for the end of that."""
         if self._epmd is None:
-            self._epmd = self._run(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"])
-            await_port(self._epmd_port, START_TIMEOUT)
+            with (self._folder / "output").open("wb") as output:
+                self._epmd = self._run(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], output=output)
+            await_port(self._epmd_port, START_TIMEOUT, self._epmd)
         with (self._folder / "output").open("ab") as output:
             self._broker = self._run([str(self._programs / "rabbitmq-server")], output=output)
 
@@ -83,11 +92,19 @@ class RabbitMqServer:
         if not await_port(self.port, START_TIMEOUT, self._broker):
             self.stop()
             raise RuntimeError(f"RabbitMQ did not start: {(self._folder / 'output').read_text()[-2000:]}")
+        self._was_ready = True
 
     def start(self) -> None:
-        """Start it, which takes some seconds."""
-        self.begin()
-        self.await_ready()
+        """Start it, which takes some seconds; raises `RuntimeError` as `await_ready` does."""
+        try:
+            self.begin()
+            self.await_ready()
+        except RuntimeError:
+            if self._was_ready:  # somebody relies on its ports
+                raise
+            self._choose_ports()
+            self.begin()
+            self.await_ready()
 
     def kill(self) -> None:
         """End it as a power failure would."""
@@ -98,15 +115,15 @@ class RabbitMqServer:
 
     def freeze(self) -> None:
         """Let it hang: connections stay open, nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def revive(self) -> None:
         """Let it run again, whatever was done to it."""
-        if self._broker is None:
+        if self._broker is None or self._broker.poll() is not None:
             self.start()
         self.thaw()
 
@@ -130,14 +147,26 @@ class RabbitMqServer:
         command = [str(self._programs / "rabbitmqctl"), "--quiet", "--node", self._name, *arguments]
         return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True).stdout
 
-    def _configure(self, tls: ServerTls | None) -> None:
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the broker unless it has ended."""
+        if self._broker is not None:
+            self._broker.send_signal(number)
+
+    def _choose_ports(self) -> None:
+        """Choose ports, and configure the broker for them."""
+        self.port, self.tls_port, self._epmd_port, self._distribution_port = find_free_ports(4)
+        self._name = f"posturelab{self.port}@localhost"
+        self._write_settings()
+        self._environment = self._build_environment()
+
+    def _write_settings(self) -> None:
         settings = [
             f"listeners.tcp.1 = 127.0.0.1:{self.port}",
             "loopback_users.guest = true",
             "log.file.level = warning",
             "disk_free_limit.absolute = 50MB",
         ]
-        if tls is not None:
+        if (tls := self._tls) is not None:
             settings += [
                 f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
                 f"ssl_options.cacertfile = {tls.authority}",
@@ -151,9 +180,12 @@ class RabbitMqServer:
         (self._folder / "environment").touch()
         (self._folder / "plugins").write_text("[].\n")
         cookie = self._folder / ".erlang.cookie"
+        cookie.unlink(missing_ok=True)
         cookie.write_text(secrets.token_hex(10))
         cookie.chmod(0o400)
-        self._environment = {
+
+    def _build_environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(self._folder),
@@ -184,12 +216,16 @@ class RabbitMqServer:
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Find TCP ports of loopback that nobody uses at present."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [found.getsockname()[1] for found in sockets]
-    for found in sockets:
-        found.close()
-    return ports
+    """Find TCP ports of loopback that nobody uses at present, nor gets by itself a moment later."""
+    with ExitStack() as held:
+        ports = []
+        for candidate in random.SystemRandom().sample(_CANDIDATES, _ATTEMPTS):
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", candidate)))
+                ports.append(candidate)
+            if len(ports) == count:
+                return ports
+    raise RuntimeError(f"no {count} ports of loopback are free")
 
 
 def await_port(port: int, timeout: float, process: subprocess.Popen[bytes] | None = None) -> bool:
