@@ -11,7 +11,7 @@ from nac.identity import parse_mac
 from posturelab.facts import observe_endpoint
 from posturelab.lab import ImpossibleActionError, Lab
 from posturelab.topology_endpoint import EndpointNode
-from psn.coa import CoaCommand, CoaOutcome
+from psn.coa.order import CoaCommand, CoaOutcome
 from psn.node import PolicyServiceNode
 
 COMMANDS: Mapping[str, CoaCommand] = MappingProxyType(

@@ -20,7 +20,7 @@ from http import HTTPStatus
 
 from nac.binding import find_holder
 from posturelab.doctor_sight import ALIVE, Outcome, Service, Sight, Target
-from psn.node_call import CallError, NodeCaller
+from psn.internode.call import CallError, NodeCaller
 from radius import attribute
 from radius.authenticator import ZEROS, encode_request, verify_reply
 from radius.packet import MAXIMUM_LENGTH, Attribute, Code, MalformedPacketError, decode, text

@@ -26,7 +26,7 @@ from posturelab.testing_nodes import (
 )
 from posturelab.topology_endpoint import EndpointNode
 from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode
-from psn.coa import CoaOutcome
+from psn.coa.order import CoaOutcome
 
 _T = TypeVar("_T")
 _Driver = TypeVar("_Driver", bound=NodeDriver)

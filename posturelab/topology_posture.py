@@ -13,7 +13,7 @@ from nac.requirement import Category, Check, Operation, Requirement, Requirement
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.topology_values import Text, default_of
-from psn.posture_policy import (
+from psn.posture.policy import (
     MAXIMUM_LEASE_DAYS,
     AgentConfiguration,
     Audience,

@@ -12,7 +12,7 @@ import urllib.parse
 from nac.identity import CLASS_PREFIX, STATE_PREFIX
 from nac.syslog import escape
 from psn.config import PERMIT_ACCESS, AuthorizationProfile, Dacl, PsnConfig
-from psn.request_log import render_attribute
+from psn.log.request_log import render_attribute
 from psn.session import Session
 from radius import attribute
 from radius.dictionary import Dictionary

@@ -2,7 +2,7 @@
 
 The steps, in this order: identity (`psn.identity_stores`), session and its posture status (rules P4 and P6 of
 posture.md 2.1, initial status 6.2 and 6.4), authorization (`psn.authorization`), reply (`psn.accept`), record for MNT
-(`psn.audit`). Sources: aaa-mnt.md 1.2 to 1.7, RFC 2865, RFC 3579 section 2.6 (a Reject of EAP carries EAP-Failure).
+(`psn.log.audit`). Sources: aaa-mnt.md 1.2 to 1.7, RFC 2865, RFC 3579 section 2.6 (a Reject of EAP carries EAP-Failure).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from nac.identity import find_mac
 from nac.journal import Fact
 from nac.runtime import Runtime
 from psn.accept import AcceptTemplate
-from psn.audit import Audit, Origin
 from psn.authorization import AuthorizationPolicy
 from psn.config import PsnConfig
 from psn.dacl_download import PREFIX as DACL_PREFIX
 from psn.dacl_download import DaclDownload
-from psn.endpoint_store import EndpointStore
+from psn.endpoints.store import EndpointStore
 from psn.identity_stores import Authentication, Failure, IdentityStores
-from psn.posture_status import InitialStatus, choose_initial_status
+from psn.log.audit import Audit, Origin
+from psn.posture.initial_status import InitialStatus, choose_initial_status
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_events import SessionEvent, SessionListener

@@ -16,7 +16,7 @@ from nac.identity import find_mac
 from nac.journal import Fact
 from nac.runtime import Runtime
 from nac.syslog_catalogue import CatalogueEntry
-from psn.audit import Audit
+from psn.log.audit import Audit
 from psn.session import Session, SessionState
 from psn.session_cache import SessionCache
 from psn.session_events import SessionEvent, SessionListener

@@ -16,7 +16,7 @@ from pathlib import Path
 from ldd.era import Era
 from nac.discovery import PORTAL_PORT
 from nac.syslog import DEFAULT_LENGTH
-from psn.posture_policy import PostureSettings
+from psn.posture.policy import PostureSettings
 from psn.session_cache import Preference
 from radius.client_table import Client
 

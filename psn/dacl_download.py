@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from nac.runtime import Runtime
 from nac.syslog_catalogue import STEPS
-from psn.audit import Audit
 from psn.config import Dacl
 from psn.identity_stores import Failure
+from psn.log.audit import Audit
 from psn.session_cache import SessionCache
 from psn.session_identity import find_session_id
 from radius import attribute

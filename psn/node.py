@@ -19,28 +19,28 @@ from nac.runtime import Runtime
 from psn.accept import build_templates
 from psn.access import AccessService
 from psn.accounting import AccountingService
-from psn.audit import Audit
-from psn.coa import CoaCommand, CoaOrder, CoaOutcome
-from psn.coa_sender import CoaSender
-from psn.coa_service import CoaService
+from psn.coa.dispatch import CoaService
+from psn.coa.order import CoaCommand, CoaOrder, CoaOutcome
+from psn.coa.sender import CoaSender
 from psn.config import PsnConfig
-from psn.endpoint_store import EndpointStore
-from psn.internode_client import InternodeClient
-from psn.internode_server import InternodeServer
-from psn.log_sender import choose_log_sender
-from psn.mnt_client import MntClient
-from psn.owner_lookup import OwnerLookup
-from psn.portal import PortalConfig, PosturePortal
-from psn.posture_outcome import PostureOutcome
-from psn.posture_result import PostureResult
+from psn.endpoints.store import EndpointStore
+from psn.internode.client import InternodeClient
+from psn.internode.mnt_client import MntClient
+from psn.internode.owner_lookup import OwnerLookup
+from psn.internode.server import InternodeServer
+from psn.log.audit import Audit
+from psn.log.sender import choose_log_sender
+from psn.log.syslog import SyslogSender
+from psn.portal.server import PortalConfig, PosturePortal
+from psn.portal.sessions_elsewhere import SessionsElsewhere
+from psn.posture.outcome import PostureOutcome
+from psn.posture.result import PostureResult
 from psn.radius_services import RadiusServices
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_events import SessionEvent
 from psn.session_identity import SessionIdentity
-from psn.sessions_elsewhere import SessionsElsewhere
 from psn.sharing import Sharing
-from psn.syslog_sender import SyslogSender
 from radius.client import RadiusClient
 from radius.client_table import ClientTable
 from radius.dictionary import Dictionary, load

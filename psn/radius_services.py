@@ -7,9 +7,9 @@ import socket
 from nac.binding import bind_udp
 from nac.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED
-from psn.audit import Audit
 from psn.config import PsnConfig
-from psn.drop_report import DropReport
+from psn.log.audit import Audit
+from psn.log.drop_report import DropReport
 from radius.client_table import ClientTable
 from radius.packet import Code
 from radius.server import Handler, RadiusServer, Service

@@ -16,9 +16,9 @@ from nac.runtime import Runtime
 from nac.syslog import render_attributes
 from nac.syslog_catalogue import QUEUE_LINK_ERROR
 from psn.config import PsnConfig
-from psn.endpoint_replication import EndpointReplication
-from psn.endpoint_store import EndpointStore
-from psn.log_sender import LogSender
+from psn.endpoints.replication import EndpointReplication
+from psn.endpoints.store import EndpointStore
+from psn.log.sender import LogSender
 from psn.session_directory_feed import SessionDirectoryFeed
 from psn.session_events import SessionListener
 

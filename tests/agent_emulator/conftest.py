@@ -21,9 +21,9 @@ from nac.journal import Journal, JournalRecord
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
-from psn.portal import PortalConfig, PosturePortal
-from psn.posture_policy import PostureSettings
-from psn.posture_result import PostureResult
+from psn.portal.server import PortalConfig, PosturePortal
+from psn.posture.policy import PostureSettings
+from psn.posture.result import PostureResult
 from psn.session import Session
 from psn.session_cache import SessionCache
 

@@ -11,7 +11,7 @@ from agent_emulator.inventory import Inventory, Product
 from nac.agent_profile import AgentProfile
 from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Requirement
-from psn.posture_policy import AgentConfiguration, Audience, PosturePolicy, PostureSettings, ProvisioningRule
+from psn.posture.policy import AgentConfiguration, Audience, PosturePolicy, PostureSettings, ProvisioningRule
 
 if TYPE_CHECKING:
     from tests.agent_emulator.conftest import Tell, Wire

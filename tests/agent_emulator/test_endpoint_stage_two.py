@@ -12,7 +12,7 @@ from agent_emulator.inventory import Inventory, Product
 from nac.agent_profile import AgentProfile
 from nac.posture import PostureStatus
 from nac.requirement import Category
-from psn.posture_policy import PostureSettings
+from psn.posture.policy import PostureSettings
 
 if TYPE_CHECKING:
     from tests.agent_emulator.conftest import Tell, Wire

@@ -32,7 +32,7 @@ from psn.config import (
     User,
 )
 from psn.node import PolicyServiceNode
-from psn.posture_policy import PostureSettings
+from psn.posture.policy import PostureSettings
 from radius.client_table import Client
 from radius.secret import Secret
 

@@ -14,7 +14,7 @@ import pytest
 
 from nac.dialogue import PostureRequest, encode_posture_request
 from nac.discovery import POSTURE_PATH, AgentIdentity, render_user_agent
-from psn.posture_status import POSTURE_EXPIRY
+from psn.posture.initial_status import POSTURE_EXPIRY
 from tests.live.deployment import MNT, NODES, PSNS, Deployment, NodeProcess, wait_until
 from tests.live.nad import Nad, offering
 from tests.rabbitmq_server import RabbitMqServer

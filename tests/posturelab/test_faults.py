@@ -15,7 +15,7 @@ from posturelab.facts import observe_endpoint
 from posturelab.faults import OUTSIDE
 from posturelab.lab import ImpossibleActionError, Lab, UnknownNodeError
 from posturelab.topology_nodes import PsnNode
-from psn.coa import CoaCommand
+from psn.coa.order import CoaCommand
 from radius.client import NoResponseError, Peer, RadiusClient
 from radius.packet import Code
 from radius.retransmission import Retransmission

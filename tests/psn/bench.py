@@ -15,12 +15,12 @@ from nac.syslog import SyslogRecord
 from psn.accept import build_templates
 from psn.access import AccessService
 from psn.accounting import AccountingService
-from psn.audit import Audit
-from psn.endpoint_store import EndpointStore
+from psn.endpoints.store import EndpointStore
+from psn.log.audit import Audit
+from psn.log.syslog import SyslogSender
 from psn.session import Session
 from psn.session_cache import SessionCache
 from psn.session_identity import SessionIdentity
-from psn.syslog_sender import SyslogSender
 from radius import attribute
 from radius.authenticator import encode_reply, encode_request, verify_request
 from radius.dictionary import Dictionary

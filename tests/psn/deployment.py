@@ -19,7 +19,7 @@ from psn.config import (
     Redirect,
     User,
 )
-from psn.posture_policy import PostureSettings
+from psn.posture.policy import PostureSettings
 from radius.client_table import Client
 from radius.secret import Secret
 from tests.psn.collector import Collector

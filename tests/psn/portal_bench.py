@@ -17,19 +17,19 @@ from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Outcome, Requirement
 from nac.runtime import Runtime
 from psn.config import PeerNode, PsnConfig
-from psn.discovery_dialogue import DiscoveryDialogue
-from psn.mnt_client import MntClient
-from psn.owner_lookup import OwnerLookup
-from psn.portal_gateway import PortalGateway
-from psn.portal_reception import PortalReception
-from psn.portal_request import PortalAnswer, PortalRequest
-from psn.posture_dialogue import PostureDialogue
-from psn.posture_policy import Audience, PosturePolicy, PostureSettings
-from psn.posture_result import PostureResult
-from psn.provisioning import PortalServer
+from psn.internode.mnt_client import MntClient
+from psn.internode.owner_lookup import OwnerLookup
+from psn.portal.discovery_dialogue import DiscoveryDialogue
+from psn.portal.gateway import PortalGateway
+from psn.portal.posture_dialogue import PostureDialogue
+from psn.portal.provisioning import PortalServer
+from psn.portal.reception import PortalReception
+from psn.portal.request import PortalAnswer, PortalRequest
+from psn.portal.sessions_elsewhere import SessionsElsewhere
+from psn.posture.policy import Audience, PosturePolicy, PostureSettings
+from psn.posture.result import PostureResult
 from psn.session import Session
 from psn.session_cache import SessionCache
-from psn.sessions_elsewhere import SessionsElsewhere
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 MAC, OTHER_MAC, ADDRESS, TOKEN = "02:00:00:00:10:01", "02:00:00:00:10:02", "127.0.10.1", "ab" * 16

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nac.posture import PostureStatus
 from psn.config import AuthorizationRule
-from psn.posture_policy import PostureSettings
-from psn.posture_status import POSTURE_EXPIRY
+from psn.posture.initial_status import POSTURE_EXPIRY
+from psn.posture.policy import PostureSettings
 from radius import attribute, mschap
 from radius.packet import Attribute, Code, Packet, integer
 from radius.secret import Secret

@@ -24,7 +24,7 @@ from nac.discovery import POSTURE_PATH, AgentIdentity, render_user_agent
 from nac.posture import PostureStatus
 from nac.posture_answer import decode_final_answer
 from psn.authorization import UnknownConditionError
-from psn.coa import CoaCommand
+from psn.coa.order import CoaCommand
 from psn.config import AuthorizationRule, Condition, PsnPorts
 from psn.node import PolicyServiceNode
 from psn.session import Session

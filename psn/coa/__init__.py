@@ -1,0 +1,1 @@
+"""CoA: what is asked of a session, the packets towards its NAD, and the node that must send them."""

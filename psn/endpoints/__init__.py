@@ -1,0 +1,1 @@
+"""Endpoint attributes: kept by every node, the same on all of them."""

@@ -1,0 +1,1 @@
+"""The posture portal: discovery, client provisioning and the posture dialogue over HTTPS."""
