@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from ldd.broker_settings import BrokerSettings  # noqa: E402
-from ldd.rabbit import RabbitLink  # noqa: E402
+from ldd.rabbit.link import RabbitLink  # noqa: E402
 from tests.rabbitmq_server import RabbitMqServer, find_missing  # noqa: E402
 
 Publish = Callable[[str, bytes], Awaitable[None]]

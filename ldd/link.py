@@ -1,8 +1,8 @@
 """A node's link to the other nodes: a fan-out to all of them, and mailboxes of single ones.
 
-What the two back ends have in common for their users; `ldd.embedded` is that of a lab in a single process, `ldd.rabbit`
-that over RabbitMQ. Neither ever keeps its node waiting or raises for what the broker does: what cannot go out at once
-is kept, within bounds, and goes out later. Knows nothing of what is sent but that it is JSON.
+What the two back ends have in common for their users; `ldd.embedded` is that of a lab in a single process,
+`ldd.rabbit.link` that over RabbitMQ. Neither ever keeps its node waiting or raises for what the broker does: what
+cannot go out at once is kept, within bounds, and goes out later. Knows nothing of what is sent but that it is JSON.
 
 A *record* goes to every other node, at least once, the newest of each key only, in no particular order. What is lost
 all the same (a broker that died with it, a queue that was full) is noticed by whoever misses it and told to its

@@ -21,7 +21,7 @@ from posturelab.scenario import (
     MisdirectAction,
     NewSessionAction,
 )
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
 
 
 async def perform(lab: Lab, action: Action) -> None:

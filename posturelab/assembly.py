@@ -11,10 +11,10 @@ from mnt.config import MntConfig
 from nad_emulator.config import AaaServer, AccessPortConfig, SwitchConfig
 from nad_emulator.server_group import DeadCriteria
 from posturelab.authority import Authority
-from posturelab.topology import Topology
-from posturelab.topology_endpoint import EndpointNode, EndpointSettings
-from posturelab.topology_nodes import MntNode, MntSettings, PsnNode, PsnSettings, SwitchNode, SwitchSettings
-from posturelab.topology_values import WILDCARD_CLIENT
+from posturelab.topology.endpoint import EndpointNode, EndpointSettings
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import MntNode, MntSettings, PsnNode, PsnSettings, SwitchNode, SwitchSettings
+from posturelab.topology.values import WILDCARD_CLIENT
 from posturelab.website import WebsiteConfig
 from psn.config import KnownEndpoint, LogTarget, MntApi, PeerNode, PsnConfig, PsnPorts
 from radius.client_table import Client

@@ -178,8 +178,8 @@ def doctor(
 
     try:
         lab_file = _load(topology)
-        from posturelab.doctor_examination import DoctorOptions
-        from posturelab.doctor_report import run_doctor
+        from posturelab.doctor.examination import DoctorOptions
+        from posturelab.doctor.report import run_doctor
 
         options = DoctorOptions(
             default_state_dir=_choose_state_dir(None),

@@ -10,7 +10,7 @@ from typing import Any
 from nac.identity import parse_mac
 from posturelab.facts import observe_endpoint
 from posturelab.lab import ImpossibleActionError, Lab
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
 from psn.coa.order import CoaCommand, CoaOutcome
 from psn.node import PolicyServiceNode
 

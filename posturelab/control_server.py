@@ -23,7 +23,7 @@ from posturelab.document import suggest
 from posturelab.journal_events import EVENTS
 from posturelab.lab import ImpossibleActionError, UnknownNodeError
 from posturelab.mistake import LAB
-from posturelab.topology import ControlEntry
+from posturelab.topology.model import ControlEntry
 from radius.observer import Observer
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -14,7 +14,7 @@ from mnt.session import MonitoredSession, SessionState
 from nac.posture import PostureStatus
 from nad_emulator.access_view import AccessView
 from posturelab.lab import Lab
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
 from psn.node import PolicyServiceNode
 from psn.session import Session
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from mnt.session import MonitoredSession, SessionState
 from posturelab.facts import NO_SESSION, EndpointFacts, find_status, observe_directory
 from posturelab.lab import Lab
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
 from psn.session import Session
 
 MOST_SHOWN = 200

@@ -29,9 +29,9 @@ from posturelab.mistake import LAB
 from posturelab.node_maker import MakeLink, NodeMaker, RunningNode
 from posturelab.port_assignment import assign_ports
 from posturelab.state_folder import choose_folder, forget
-from posturelab.topology import Topology
-from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode, WebNode
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode
 from psn.node import PolicyServiceNode
 from radius.gate import Gate
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from nac.binding import AddressInUseError, has_address
 from posturelab.document import Document
 from posturelab.input_error import Fault, InputError, Location, Mark
-from posturelab.topology import UNPROTECTED, ControlEntry, Topology
-from posturelab.topology_checks import check_name
-from posturelab.topology_file import open_topology, read_topology
+from posturelab.topology.checks import check_name
+from posturelab.topology.file import open_topology, read_topology
+from posturelab.topology.model import UNPROTECTED, ControlEntry, Topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from posturelab.clock import LabLoop
 from posturelab.lab import Lab
 from posturelab.mistake import MistakeWatch
-from posturelab.topology import Topology
+from posturelab.topology.model import Topology
 
 CALL_TIMEOUT = 600.0
 """Seconds of real time; a leap over many days takes a while."""

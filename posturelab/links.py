@@ -13,7 +13,7 @@ from posturelab.input_error import Fault, InputError, Mark
 from posturelab.lab_file import LabFile
 from posturelab.node_maker import MakeLink
 from posturelab.state_folder import spool_path
-from posturelab.topology_broker import explain
+from posturelab.topology.broker import explain
 
 
 def choose_broker(lab_file: LabFile, urls: Sequence[str]) -> BrokerSettings | None:
@@ -47,7 +47,7 @@ def link_by_broker(settings: BrokerSettings, *, deployment: str, folder: Path, i
     """
 
     def link(node: str) -> Link:
-        from ldd.rabbit import RabbitLink  # the library behind it takes a while, and most labs need none
+        from ldd.rabbit.link import RabbitLink  # the library behind it takes a while, and most labs need none
 
         chance = random.SystemRandom()  # for nothing but pauses between attempts, which must not fall together
         return RabbitLink(

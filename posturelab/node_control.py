@@ -22,7 +22,7 @@ from posturelab.link_watch import LinkWatch
 from posturelab.node_maker import RunningNode, describe_place
 from posturelab.snapshot import describe_node
 from posturelab.switch_control import SwitchControl
-from posturelab.topology import Topology
+from posturelab.topology.model import Topology
 from psn.node import PolicyServiceNode
 
 

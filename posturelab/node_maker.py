@@ -19,8 +19,8 @@ from posturelab import assembly
 from posturelab.authority import Authority
 from posturelab.link_watch import LinkWatch
 from posturelab.remote_cable import RemoteCable
-from posturelab.topology import Topology
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.model import Topology
 from posturelab.website import Website
 from psn.node import PolicyServiceNode
 from radius.gate import Gate

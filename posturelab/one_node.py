@@ -30,9 +30,9 @@ from posturelab.node_maker import NodeMaker, RunningNode, describe_place
 from posturelab.ready import render_ports, write_ready_file
 from posturelab.start_options import StartOptions
 from posturelab.state_folder import choose_folder
-from posturelab.topology import ControlEntry, Node
-from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.model import ControlEntry, Node
+from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode
 
 _JOURNAL_LIMIT = 10_000
 

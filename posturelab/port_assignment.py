@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from nac.binding import AddressInUseError, bind_tcp, bind_udp
-from posturelab.topology import Node, Topology
-from posturelab.topology_nodes import AccessPortEntry, MntNode, PsnNode, SwitchNode, WebNode
+from posturelab.topology.model import Node, Topology
+from posturelab.topology.nodes import AccessPortEntry, MntNode, PsnNode, SwitchNode, WebNode
 
 CANDIDATES = range(20_000, 32_768)
 """Below the ports that systems hand out by themselves, so that no client takes one before its node binds it."""

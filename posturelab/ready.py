@@ -17,9 +17,9 @@ from rich.text import Text
 from posturelab.control_client import DEFAULT_URL
 from posturelab.journal_line import KIND_COLOURS
 from posturelab.lab import Lab
-from posturelab.topology import Topology
-from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_nodes import PsnNode, SwitchNode
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import PsnNode, SwitchNode
 from posturelab.whole_file import write_whole
 
 

@@ -21,9 +21,9 @@ from posturelab.coa import COMMANDS
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.facts import NO_SESSION, NO_STATUS
-from posturelab.topology_endpoint import InventoryEntry
-from posturelab.topology_file import DEFAULT
-from posturelab.topology_values import ONE_OR_MANY, Name, Text, one_of
+from posturelab.topology.endpoint import InventoryEntry
+from posturelab.topology.file import DEFAULT
+from posturelab.topology.values import ONE_OR_MANY, Name, Text, one_of
 
 _HELD = [*(status.value for status in PostureStatus), NO_STATUS, NO_SESSION]
 

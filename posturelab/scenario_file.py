@@ -14,11 +14,11 @@ from posturelab.input_error import Fault, InputError, Location, Mark
 from posturelab.journal_events import EVENTS
 from posturelab.mistake import LAB
 from posturelab.scenario import Action, Facts, FaultAction, Scenario, Sighting
-from posturelab.topology import Topology
-from posturelab.topology_checks import Finding, check_name
-from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_file import open_topology, read_topology, relocate
-from posturelab.topology_nodes import MntNode, PsnNode
+from posturelab.topology.checks import Finding, check_name
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.file import open_topology, read_topology, relocate
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import MntNode, PsnNode
 
 _SUFFIXES = (".yaml", ".yml")
 

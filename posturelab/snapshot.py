@@ -15,8 +15,8 @@ from posturelab.facts import observe_all
 from posturelab.lab import Lab
 from posturelab.link_watch import LinkWatch
 from posturelab.node_maker import RunningNode
-from posturelab.topology import Topology
-from posturelab.topology_nodes import SwitchNode
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import SwitchNode
 from psn.node import PolicyServiceNode
 
 

@@ -24,8 +24,8 @@ from posturelab.testing_nodes import (
     PsnDriver,
     SwitchDriver,
 )
-from posturelab.topology_endpoint import EndpointNode
-from posturelab.topology_nodes import MntNode, PsnNode, SwitchNode
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode
 from psn.coa.order import CoaOutcome
 
 _T = TypeVar("_T")

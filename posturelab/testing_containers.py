@@ -16,7 +16,7 @@ from posturelab.control_client import ControlClient, ControlError
 from posturelab.document import suggest
 from posturelab.journal_events import EVENTS
 from posturelab.lab_error import UnknownNodeError
-from posturelab.topology_file import open_topology, read_topology
+from posturelab.topology.file import open_topology, read_topology
 
 CONTAINERS_VARIABLE = "POSTURELAB_CONTAINERS"
 POLL_INTERVAL = 0.2

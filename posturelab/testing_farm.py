@@ -19,8 +19,8 @@ from posturelab.document import Document
 from posturelab.input_error import Location, Mark
 from posturelab.lab_thread import LabThread
 from posturelab.testing import LabDriver
-from posturelab.topology import Topology
-from posturelab.topology_file import DEFAULT, open_topology, read_topology
+from posturelab.topology.file import DEFAULT, open_topology, read_topology
+from posturelab.topology.model import Topology
 
 _MARKER = "@pytest.mark.posturelab"
 _HOME = "127.0."

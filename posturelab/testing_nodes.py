@@ -15,7 +15,7 @@ from posturelab.expectation import Check, check_facts
 from posturelab.facts import EndpointFacts, observe_endpoint
 from posturelab.scenario import Facts
 from posturelab.testing_journal import wait_until
-from posturelab.topology_endpoint import EndpointNode
+from posturelab.topology.endpoint import EndpointNode
 from psn.session import Session
 
 if TYPE_CHECKING:

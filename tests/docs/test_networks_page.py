@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from posturelab.document import Document, parse_document
-from posturelab.topology import Topology
-from posturelab.topology_file import open_topology, read_topology
-from posturelab.topology_nodes import PsnNode
+from posturelab.topology.file import open_topology, read_topology
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import PsnNode
 from radius.client_table import ClientTable
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import pytest
 from ldd.broker_settings import BrokerSettings
 from ldd.embedded import EmbeddedBroker
 from ldd.link import Delivery, Link, LinkEvent
-from ldd.rabbit import RabbitLink
+from ldd.rabbit.link import RabbitLink
 from tests.rabbitmq_server import RabbitMqServer
 
 PATIENCE = 30.0
@@ -152,12 +152,12 @@ async def stop_all(*inboxes: Inbox) -> None:
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the pauses of both back ends."""
     monkeypatch.setattr("ldd.embedded_mailbox.REDELIVERY_PAUSE", 0.05)
-    monkeypatch.setattr("ldd.rabbit_inbox.REDELIVERY_PAUSE", 0.05)
+    monkeypatch.setattr("ldd.rabbit.inbox.REDELIVERY_PAUSE", 0.05)
     monkeypatch.setattr("ldd.embedded.FAREWELL_TIMEOUT", 0.1)
-    monkeypatch.setattr("ldd.rabbit.FAREWELL_TIMEOUT", 0.3)
-    monkeypatch.setattr("ldd.rabbit.FIRST_PAUSE", 0.1)
-    monkeypatch.setattr("ldd.rabbit.LONGEST_PAUSE", 0.5)
-    monkeypatch.setattr("ldd.rabbit_sender._REFUSAL_PAUSE", 0.1)
+    monkeypatch.setattr("ldd.rabbit.link.FAREWELL_TIMEOUT", 0.3)
+    monkeypatch.setattr("ldd.rabbit.link.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("ldd.rabbit.link.LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("ldd.rabbit.sender._REFUSAL_PAUSE", 0.1)
 
 
 def number(count: int, *, begin: int = 0) -> list[bytes]:

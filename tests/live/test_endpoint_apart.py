@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from posturelab.topology_file import open_topology, relocate
+from posturelab.topology.file import open_topology, relocate
 from tests.posturelab.commands import PATIENCE, call, get, running, stop, wait_for_line
 
 BLOCK = 64 + os.getpid() % 190

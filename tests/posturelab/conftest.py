@@ -15,8 +15,8 @@ import pytest_asyncio
 from posturelab.clock import LabLoop
 from posturelab.document import Document
 from posturelab.lab import Lab
-from posturelab.topology import Topology
-from posturelab.topology_file import open_topology, read_topology, relocate
+from posturelab.topology.file import open_topology, read_topology, relocate
+from posturelab.topology.model import Topology
 from tests.posturelab.commands import running, wait_for_line
 
 BLOCK = 64 + os.getpid() % 190

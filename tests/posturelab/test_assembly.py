@@ -23,10 +23,10 @@ from posturelab.assembly import (
 )
 from posturelab.authority import Authority
 from posturelab.document import parse_document
-from posturelab.topology import Topology
-from posturelab.topology_endpoint import EndpointSettings
-from posturelab.topology_file import load_topology, open_topology, read_topology
-from posturelab.topology_nodes import MntSettings, PsnSettings, SwitchSettings
+from posturelab.topology.endpoint import EndpointSettings
+from posturelab.topology.file import load_topology, open_topology, read_topology
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import MntSettings, PsnSettings, SwitchSettings
 from psn.config import PsnConfig
 from radius import attribute
 from radius.client_table import ClientTable

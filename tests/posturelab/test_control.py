@@ -16,7 +16,7 @@ from nac.binding import AddressInUseError
 from posturelab.control import LabControl
 from posturelab.control_server import ControlServer
 from posturelab.lab import Lab
-from posturelab.topology import Topology
+from posturelab.topology.model import Topology
 
 
 def serve(lab: Lab) -> ControlServer:

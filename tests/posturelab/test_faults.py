@@ -14,7 +14,7 @@ from nad_emulator.access_view import AccessView
 from posturelab.facts import observe_endpoint
 from posturelab.faults import OUTSIDE
 from posturelab.lab import ImpossibleActionError, Lab, UnknownNodeError
-from posturelab.topology_nodes import PsnNode
+from posturelab.topology.nodes import PsnNode
 from psn.coa.order import CoaCommand
 from radius.client import NoResponseError, Peer, RadiusClient
 from radius.packet import Code

@@ -11,8 +11,8 @@ import pytest
 from nac.binding import AddressInUseError, bind_udp
 from nac.journal import JournalRecord
 from posturelab.lab import Lab, UnknownNodeError
-from posturelab.topology import Topology
-from posturelab.topology_nodes import MntNode, PsnNode
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import MntNode, PsnNode
 
 
 async def plug_and_settle(lab: Lab, endpoint: str) -> None:

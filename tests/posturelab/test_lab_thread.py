@@ -16,8 +16,8 @@ from nac.journal import JournalRecord
 from posturelab.clock import VIRTUAL_EPOCH, StandstillError
 from posturelab.lab_thread import LabEndedError, LabThread
 from posturelab.port_assignment import assign_ports
-from posturelab.topology import Topology
-from posturelab.topology_nodes import PsnNode
+from posturelab.topology.model import Topology
+from posturelab.topology.nodes import PsnNode
 
 Start = Callable[..., LabThread]
 

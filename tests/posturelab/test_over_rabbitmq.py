@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from posturelab.topology_file import open_topology, relocate
+from posturelab.topology.file import open_topology, relocate
 from radius import attribute
 from radius.client import Peer, RadiusClient
 from radius.packet import Code

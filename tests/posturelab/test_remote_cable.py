@@ -20,7 +20,7 @@ from posturelab.clock import LabClock
 from posturelab.control_server import ControlServer
 from posturelab.remote_cable import RemoteCable
 from posturelab.switch_control import SwitchControl
-from posturelab.topology import ControlEntry, Topology
+from posturelab.topology.model import ControlEntry, Topology
 from tests.posturelab.conftest import BLOCK
 
 PORT = "GigabitEthernet1/0/1"

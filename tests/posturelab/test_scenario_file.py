@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posturelab.input_error import InputError
 from posturelab.scenario_file import load_stories, load_story
-from posturelab.topology_nodes import SwitchNode
+from posturelab.topology.nodes import SwitchNode
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 HEAD = "name: A story\ndescription: of a laptop\n"

@@ -242,7 +242,7 @@ FULL = """
 
 def start_program(body: str, path: Path) -> subprocess.Popen[str]:
     source = PROGRAM.format(body=body.strip().format(mac=MAC))
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return subprocess.Popen([sys.executable, "-c", source, path], stdout=subprocess.PIPE, text=True, cwd=root)
 
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nac.posture_message import MalformedMessageError
-from psn.internode import mnt_client
 from psn.config import MntApi
+from psn.internode import mnt_client
 from psn.internode.call import MAXIMUM_BODY
 from psn.internode.mnt_client import MntClient, MntLookupError, MntSession, parse_refusal, parse_session
 

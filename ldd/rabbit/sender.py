@@ -1,0 +1,142 @@
+"""How what waits at a node goes to the broker: each message is confirmed before much more is sent.
+
+Whatever has gathered meanwhile is the next message; so a quiet node is quick and a busy one sends large batches. To a
+mailbox one message is under way at a time, because letters must not overtake each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from ldd.envelope import encode_letters, encode_records
+from ldd.link_state import LinkState
+from ldd.outbox import RecordBatch
+from ldd.rabbit.topology import Topology
+from ldd.rabbit.trouble import SessionLostError
+
+_RECORDS_IN_FLIGHT = 2
+"""Messages of records that may await their confirmation; with one, a record may wait for that of another."""
+
+_GATHERING_TIME = 0.005
+"""Seconds for which letters gather: each message of them is written to disk, and they are in no hurry."""
+
+_REFUSAL_PAUSE = 1.0
+"""Seconds before a full mailbox is tried again."""
+
+
+class Sender:
+    """What one link sends, over one connection after the other."""
+
+    def __init__(self, state: LinkState, topology: Topology, confirm_timeout: timedelta) -> None:
+        """Send nothing before `open`."""
+        self._state = state
+        self._topology = topology
+        self._confirm_timeout = confirm_timeout.total_seconds()
+        self._sequence = 0
+        self._records_wait = asyncio.Event()
+        self._letters_wait = asyncio.Event()
+        self._mailboxes: set[str] = set()
+
+    def wake_records(self) -> None:
+        """Say that a record waits."""
+        self._records_wait.set()
+
+    def wake_letters(self) -> None:
+        """Say that a letter waits."""
+        self._letters_wait.set()
+
+    async def open(self, records: AbstractChannel, letters: AbstractChannel) -> None:
+        """Begin on a new connection; raises what shows that the broker takes no messages at present."""
+        self._exchange: AbstractExchange = await self._topology.declare_exchange(records)
+        self._letters = letters
+        self._mailboxes.clear()
+        # A broker that is short of memory or disk opens connections gladly, and only hangs when something is sent.
+        probe = Message(b"", delivery_mode=DeliveryMode.NOT_PERSISTENT)
+        await self._confirm(records.default_exchange, probe, f"{self._topology.exchange}.nobody", mandatory=False)
+
+    async def send_records(self) -> None:
+        """Send records for as long as the connection lasts."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_RECORDS_IN_FLIGHT):
+                group.create_task(self._send_batches())
+
+    async def send_letters(self) -> None:
+        """Send letters, to several mailboxes at once, for as long as the connection lasts."""
+        async with asyncio.TaskGroup() as group:
+            busy: dict[str, asyncio.Task[None]] = {}
+            while True:
+                self._letters_wait.clear()
+                for mailbox in self._state.outbox.list_mailboxes():
+                    if mailbox not in busy or busy[mailbox].done():
+                        busy[mailbox] = group.create_task(self._fill(mailbox))
+                await self._letters_wait.wait()
+
+    async def _send_batches(self) -> None:
+        """Send what waits, one message after the other."""
+        outbox = self._state.outbox
+        while True:
+            self._records_wait.clear()
+            while (batch := outbox.take_records()) is not None:
+                try:
+                    await self._confirm(self._exchange, self._build(batch), "", mandatory=False)
+                except BaseException:
+                    outbox.put_back(batch)
+                    raise
+                outbox.confirm_records(batch)
+                self._state.settle()
+            await self._records_wait.wait()
+
+    def _build(self, batch: RecordBatch) -> Message:
+        """Give a batch the next number; that of one which was not confirmed is not given again: it may have arrived."""
+        self._sequence += 1
+        body = encode_records(
+            node=self._state.node,
+            stream=self._state.stream,
+            sequence=self._sequence,
+            topic=batch.topic,
+            records=batch.records.values(),
+        )
+        return Message(body, delivery_mode=DeliveryMode.NOT_PERSISTENT, content_type="application/json")
+
+    async def _fill(self, mailbox: str) -> None:
+        """Send everything that waits for one mailbox."""
+        if mailbox not in self._mailboxes:
+            async with self._bound(f"did not declare mailbox {mailbox}"):
+                await self._topology.declare_mailbox(self._letters, mailbox)
+            self._mailboxes.add(mailbox)
+        queue, outbox = self._topology.name_mailbox(mailbox), self._state.outbox
+        await asyncio.sleep(_GATHERING_TIME)
+        while (batch := outbox.take_letters(mailbox)) is not None:
+            body = encode_letters(node=self._state.node, stream=batch.stream, first=batch.first, letters=batch.letters)
+            message = Message(body, delivery_mode=DeliveryMode.PERSISTENT, content_type="application/json")
+            try:
+                await self._confirm(self._letters.default_exchange, message, queue, mandatory=True)
+            except PublishError:
+                raise
+            except DeliveryError:
+                await asyncio.sleep(_REFUSAL_PAUSE)
+            else:
+                outbox.confirm_letters(batch)
+                await asyncio.sleep(_GATHERING_TIME)
+        self._state.settle()
+
+    async def _confirm(self, exchange: AbstractExchange, message: Message, key: str, *, mandatory: bool) -> None:
+        """Publish; returns when the broker has the message."""
+        async with self._bound("did not confirm a message"):
+            await exchange.publish(message, key, mandatory=mandatory)
+
+    @asynccontextmanager
+    async def _bound(self, failure: str) -> AsyncIterator[None]:
+        """Give the broker no more time than it has for a confirmation."""
+        try:
+            async with asyncio.timeout(self._confirm_timeout):
+                yield
+        except TimeoutError:
+            raise SessionLostError(f"the broker {failure} within {self._confirm_timeout:g} s") from None

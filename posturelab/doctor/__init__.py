@@ -1,0 +1,1 @@
+"""`posturelab doctor`: asks every node how it is, and says what is wrong and what to do."""

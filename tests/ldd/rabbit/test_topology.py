@@ -1,0 +1,51 @@
+"""What a deployment that does not last leaves at a real broker: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import aio_pika
+import pytest
+
+from ldd.rabbit.topology import Topology
+from tests.rabbitmq_server import RabbitMqServer
+
+PATIENCE = 30.0
+
+Declare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[object]]
+
+
+async def is_there(server: RabbitMqServer, declare: Declare) -> bool:
+    """Ask for something that is there or not; a wrong question costs the channel."""
+    async with await aio_pika.connect(server.url) as connection:
+        channel = await connection.channel()
+        try:
+            await declare(channel)
+        except aio_pika.exceptions.ChannelNotFoundEntity:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("is_lasting", [True, False])
+async def test_queues_and_exchange_of_a_passing_deployment_go_by_themselves(
+    rabbitmq: RabbitMqServer, monkeypatch: pytest.MonkeyPatch, *, is_lasting: bool
+) -> None:
+    monkeypatch.setattr("ldd.rabbit.topology.PASSING_EXPIRY", 100)
+    topology = Topology(f"passing-{is_lasting}", "psn1", is_lasting=is_lasting)
+    async with await aio_pika.connect(rabbitmq.url) as connection:
+        channel = await connection.channel()
+        await topology.declare_exchange(channel)
+        queue = await topology.declare_queue(channel)
+        await topology.declare_mailbox(channel, "mnt1")
+    questions: list[Declare] = [
+        lambda channel: channel.get_exchange(topology.exchange),
+        lambda channel: channel.get_queue(queue.name),
+        lambda channel: channel.get_queue(topology.name_mailbox("mnt1")),
+    ]
+    deadline = time.monotonic() + PATIENCE
+    while not is_lasting and any([await is_there(rabbitmq, question) for question in questions]):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    assert [await is_there(rabbitmq, question) for question in questions] == [is_lasting] * 3
