@@ -83,9 +83,9 @@ def _check(url: str) -> None:
         is_known = False
     if not is_known:
         raise BrokerSettingsError(_FORM)
+    if parts.query or parts.fragment or "@" in parts.path:  # a password with "?", "#" or "/": its pieces stand about
+        raise BrokerSettingsError(f"{_FORM}, and nothing may follow the virtual host")
     _check_port(parts.netloc)
-    if parts.query or parts.fragment:
-        raise BrokerSettingsError(f"{show_url(url)}: nothing may follow the virtual host")
 
 
 def _check_port(netloc: str) -> None:

@@ -9,6 +9,7 @@ Processes that share a folder wait for each other while they look for a certific
 from __future__ import annotations
 
 import fcntl
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ NODE_LIFETIME = timedelta(days=397)
 """The longest that browsers accept."""
 
 _ROOT = "lab-ca"
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _LOCK = "lab-ca.lock"
 _MARGIN = timedelta(days=1)
 _USAGE = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -84,15 +86,15 @@ class Authority:
     def export(self, name: str, *, names: Sequence[str], address: str, folder: Path) -> None:
         """Write certificate and key of a host that is no node, and the root's certificate, into a folder of its own.
 
-        The group of the files may read the key, so that a program of another user can be let in. Raises `OSError`.
+        The group of the files may read the key, so that a program of another user can be let in. Raises `OSError`,
+        and `ValueError` for a name that is none of a host.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self._lock():
             self._ensure(name, names=names, address=address)
             for source in (f"{_ROOT}.crt", f"{name}.crt", f"{name}.key"):
-                target = folder / source
-                target.touch(0o640 if target.suffix == ".key" else 0o644)
-                target.write_bytes((self._folder / source).read_bytes())
+                content = (self._folder / source).read_bytes()
+                write_whole(folder / source, content, mode=0o640 if source.endswith(".key") else 0o644)
 
     def _identify(self, context: ssl.SSLContext, name: str, *, names: Sequence[str], address: str) -> None:
         """Give a context the certificate of a node."""
@@ -101,7 +103,9 @@ class Authority:
             context.load_cert_chain(self._folder / f"{name}.crt", self._folder / f"{name}.key")
 
     def _ensure(self, name: str, *, names: Sequence[str], address: str) -> None:
-        """Make a certificate where there is no good one."""
+        """Make a certificate where there is no good one; its name is that of its files too."""
+        if name == _ROOT or not _HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name that a certificate can have here")
         subject = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address(address))])
         found = self._load(name)
         if found is None or not self._vouches_for(found.certificate, subject):

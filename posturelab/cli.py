@@ -212,14 +212,17 @@ def certificate(
 ) -> None:
     """Write a certificate of the lab's authority for a host that is no node, such as a message broker."""
     from datetime import UTC, datetime
+    from ipaddress import AddressValueError
 
     from posturelab.authority import Authority
 
     try:
         authority = Authority(_choose_state_dir(state_dir), valid_at=[datetime.now(UTC)])
         authority.export(name, names=[name], address=address, folder=into)
-    except ValueError:
+    except AddressValueError:
         fail(f"{address!r} is not an IPv4 address")
+    except ValueError as error:
+        fail(str(error))
     except OSError as error:
         fail(f"the certificate cannot be written: {_explain(error)}")
 

@@ -86,7 +86,8 @@ class ControlServer:
 
     def _knows_token(self, authorization: str) -> bool:
         token = self._settings.token
-        return token is None or compare_digest(authorization.encode(), f"Bearer {token}".encode())
+        given = authorization.encode(errors="surrogateescape")  # a peer may send octets that are no text
+        return token is None or compare_digest(given, f"Bearer {token}".encode())
 
 
 def _names_an_address(host: str) -> bool:

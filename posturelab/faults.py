@@ -35,7 +35,11 @@ _Leg = tuple[str, str]
 
 
 class Isolation(StrEnum):
-    """How a node is apart from all others."""
+    """How a node is apart from all others.
+
+    Held back are datagrams, and what is read from streams. What a timer of the node writes to a TCP connection that is
+    already open still leaves.
+    """
 
     CUT = "cut"
     """What is sent to it or by it is lost."""
@@ -135,7 +139,7 @@ class Faults:
         self._settle_link(name)
 
     def end(self) -> None:
-        """End all of them, in the order in which they began."""
+        """End all of them: first nodes that are apart, then legs, then links."""
         for name, isolation in list(self._isolated.items()):
             (self.restore if isolation is Isolation.CUT else self.thaw)(name)
         for source, destination in list(self._legs):

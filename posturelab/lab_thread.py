@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,8 @@ class LabThread:
         self._thread = threading.Thread(target=self._live, name=f"posturelab {topology.name}", daemon=True)
         self._born: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._failure: BaseException | None = None
+        self._is_reported = False
+        """Whether somebody has been told of the failure."""
         self._calls = 0
         self._loop: LabLoop
         self._ended: asyncio.Event
@@ -55,21 +58,35 @@ class LabThread:
         self._born.result(CALL_TIMEOUT)
 
     def stop(self) -> None:
-        """Stop the lab; a second call does nothing."""
+        """Stop the lab; a second call does nothing.
+
+        Raises `LabEndedError` where it has broken down, before or just now, and no call has told so, and where it
+        cannot be stopped.
+        """
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._ended.set)
+            with suppress(RuntimeError):  # it has just ended by itself
+                self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join(CALL_TIMEOUT)
+            if self._thread.is_alive():
+                raise LabEndedError(f"the lab does not stop within {CALL_TIMEOUT:g} s") from self._failure
+        if self._failure is not None and not self._is_reported:
+            self._is_reported = True
+            told = f"{type(self._failure).__name__}: {self._failure}"
+            raise LabEndedError(f"the lab has broken down: {told}") from self._failure
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the lab's loop and wait for it; raises what it raises, or `LabEndedError`."""
         if threading.current_thread() is self._thread or not self._thread.is_alive():
             work.close()
-            raise LabEndedError("the lab does not run, or waits for itself") from self._failure
+            self._is_reported = self._failure is not None
+            why = f"has ended: {self._failure}" if self._failure else "does not run, or waits for itself"
+            raise LabEndedError(f"the lab {why}") from self._failure
         future = asyncio.run_coroutine_threadsafe(self._conduct(work), self._loop)
         try:
             return future.result(CALL_TIMEOUT)
         except concurrent.futures.CancelledError:
             self._thread.join(CALL_TIMEOUT)
+            self._is_reported = self._failure is not None
             raise LabEndedError(f"the lab has ended: {self._failure}") from self._failure
         finally:
             future.cancel()
@@ -107,6 +124,7 @@ class LabThread:
         except BaseException as error:  # whatever it is, whoever waits for this lab is told
             self._failure = error
             if not self._born.done():
+                self._is_reported = True
                 self._born.set_exception(error)
 
     async def _keep(self) -> None:

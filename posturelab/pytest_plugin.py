@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from posturelab.testing_nodes import ClockDriver, EndpointDriver, FaultDriver, MntDriver, PsnDriver, SwitchDriver
 
 _MARKER = "posturelab(topology, *, virtual, seed, **overrides): which lab a test gets; overrides lie over the topology"
+_TIMES = ("virtual", "live")
 _DRIVER = pytest.StashKey["LabDriver"]()
 
 
@@ -27,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings; a marker wins over an option, an option over the ini file."""
     group = parser.getgroup("posturelab", "Posture Lab")
     group.addoption("--posturelab-topology", metavar="NAME_OR_FILE", help="topology of labs (campus)")
-    group.addoption("--posturelab-time", choices=("virtual", "live"), help="time of labs (virtual)")
+    group.addoption("--posturelab-time", choices=_TIMES, help="time of labs (virtual)")
     group.addoption("--posturelab-seed", type=int, help="seed of labs (1)")
     parser.addini("posturelab_topology", "topology of labs, by name or by path from the folder of this file")
     parser.addini("posturelab_time", "time of labs: virtual or live", default="virtual")
@@ -36,8 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker, and check the ini file; raises `pytest.UsageError`."""
     config.addinivalue_line("markers", _MARKER)
+    time, seed = config.getini("posturelab_time"), config.getini("posturelab_seed")
+    if time not in _TIMES:
+        raise pytest.UsageError(f"posturelab_time in the ini file is {' or '.join(_TIMES)}, not {time!r}")
+    try:
+        int(seed)
+    except ValueError:
+        raise pytest.UsageError(f"posturelab_seed in the ini file is a whole number, not {seed!r}") from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -65,17 +73,23 @@ def posturelab_farm(tmp_path_factory: pytest.TempPathFactory) -> LabFarm:
 def lab(request: pytest.FixtureRequest, posturelab_farm: LabFarm) -> Iterator[LabDriver]:
     """A lab that runs, with nothing in it of any test before."""
     from posturelab.input_error import InputError
+    from posturelab.lab_thread import LabEndedError
 
     try:
         driver = posturelab_farm.start(_read_wish(request))
-    except (InputError, OSError) as error:
+    except (InputError, OSError, pytest.UsageError) as error:
         raise pytest.fail.Exception(f"no lab can be had: {error}", pytrace=False) from None
     request.node.stash[_DRIVER] = driver
     yield driver
     del request.node.stash[_DRIVER]
-    driver.stop()
-    if driver.mistakes:
-        pytest.fail("the lab has made a mistake: " + "; ".join(driver.mistakes), pytrace=False)
+    wrong = ""
+    try:
+        driver.stop()
+    except LabEndedError as error:
+        wrong = str(error)
+    mistakes = "the lab has made a mistake: " + "; ".join(driver.mistakes) if driver.mistakes else ""
+    if wrong or mistakes:
+        pytest.fail("\n".join(filter(None, [wrong, mistakes])), pytrace=False)
 
 
 @pytest.fixture
@@ -151,24 +165,31 @@ def _show_journal(driver: LabDriver) -> str:
 
 
 def _read_wish(request: pytest.FixtureRequest) -> LabWish:
-    """Read what the closest markers, the options and the ini file ask for."""
+    """Read what the closest markers, the options and the ini file ask for; raises `pytest.UsageError`."""
     from posturelab.testing_farm import LabWish
 
     config, told = request.config, _merge_markers(request)
     folder = request.path.parent if "topology" in told else _find_folder(config)
+    seed = told.pop("seed", None)
     named = {
         "topology": told.pop("topology", None) or _read_setting(config, "topology"),
         "virtual": told.pop("virtual", _read_setting(config, "time") == "virtual"),
-        "seed": told.pop("seed", None) or int(_read_setting(config, "seed")),
+        "seed": int(_read_setting(config, "seed")) if seed is None else seed,
     }
     return LabWish(folder=folder, overrides=told, **{name: value for name, value in named.items() if value != ""})
 
 
 def _merge_markers(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Merge the markers of a test, its class and its module, key by key; the closest wins."""
+    """Merge the markers of a test, its class and its module, key by key; the closest wins.
+
+    Raises `pytest.UsageError` for more than a topology without a name.
+    """
     told: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("posturelab"))):
         told |= marker.kwargs
+        if len(marker.args) > 1:
+            more = ", ".join(map(repr, marker.args[1:]))
+            raise pytest.UsageError(f"@pytest.mark.posturelab: only the topology has no name before it, not {more}")
         if marker.args:
             (told["topology"],) = marker.args
     return told

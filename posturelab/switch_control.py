@@ -47,6 +47,8 @@ class SwitchControl:
     async def _hold_cable(self, request: web.Request) -> web.StreamResponse:
         """Leave a cable in for as long as a WebSocket is open, which breaks where either side dies."""
         port, cable = self._find_free(request)
+        if cable.attachment is not None:
+            raise ImpossibleActionError(f"the cable of {cable.attachment.mac} is in {port}; unplug it first")
         mac, address = _read_plug(dict(request.query))
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT)
 
@@ -57,15 +59,17 @@ class SwitchControl:
         self._connected.add(port)
         try:
             await socket.prepare(request)
-            await cable.plug(mac, address)
-            cable.watch(tell)
-            await tell()
-            async for _ in socket:
-                pass
+            try:
+                await cable.plug(mac, address)
+                cable.watch(tell)
+                await tell()
+                async for _ in socket:
+                    pass
+            finally:
+                cable.watch(None)
+                await cable.unplug()
         finally:
             self._connected.remove(port)
-            cable.watch(None)
-            await cable.unplug()
         return socket
 
     async def _plug(self, request: web.Request) -> web.Response:

@@ -99,7 +99,12 @@ class ContainerNode:
         return found[0]
 
     def _get_page(self, wanted: Mapping[str, str], since: int) -> dict[str, Any]:
-        return self.control.get(f"/journal?{urlencode({**wanted, 'since': since})}")
+        """Get a part of the journal; one that ends before `since` is new, of a restarted node, and begun again."""
+        page = self.control.get(f"/journal?{urlencode({**wanted, 'since': since})}")
+        if page["next"] >= since:
+            return page
+        self._since = 0
+        return self.control.get(f"/journal?{urlencode({**wanted, 'since': 0})}")
 
 
 class LabContainers:

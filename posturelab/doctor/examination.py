@@ -87,7 +87,7 @@ def _trust_given(path: Path) -> ssl.SSLContext:
 def _choose_authority(options: DoctorOptions, controls: Iterable[ControlSight]) -> tuple[Path | None, ssl.SSLContext]:
     """Choose the authority of the state folder that is named, else the one that the lab tells, else the usual one.
 
-    Where none can be read, nothing is verified.
+    Where none can be read, nothing is verified, and no password is sent to who might be anybody.
     """
     told = [control.ca_path for control in controls if control.ca_path is not None]
     folders = [options.default_state_dir] if options.state_dir is None else [options.state_dir]

@@ -177,7 +177,10 @@ def _note_missing_authority() -> Finding:
     return Finding(
         verdict=Verdict.NOTE,
         check="certificate",
-        text="certificates were not verified: the lab's own CA was not found",
+        text=(
+            "certificates were not verified: the lab's own CA was not found; "
+            "user and password of the REST API were therefore not tried"
+        ),
         remedy="name it with --ca or --state-dir; every PSN offers it at https://<its address>:8443/ca.pem",
     )
 

@@ -2,7 +2,7 @@
 
 None changes anything: a Status-Server is answered and forgotten, and a CoA-Request only asks about a session that does
 not exist, which a switch refuses with Error-Cause 503 (RFC 5176) and a journal record. An inter-node server that is
-shown no certificate, and a portal or proxy that is asked nothing, may write a record too.
+shown no certificate, and a proxy that is asked nothing, may write a record too; a portal is asked for a file alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+import aiohttp
+
 from nac.binding import find_holder
 from posturelab.doctor.sight import ALIVE, Outcome, Service, Sight, Target
 from psn.internode.call import CallError, NodeCaller
@@ -32,7 +34,16 @@ TIMEOUT = 2.0
 ATTEMPTS = 2
 """Datagrams of one RADIUS question, because one may be lost."""
 
+PAGE_TIMEOUT = 1.0
+"""Seconds for the portal's answer after the handshake, within those for its port."""
+
 VERSION_PATH = "/admin/API/mnt/Version"
+CA_PATH = "/ca.pem"
+"""What every portal serves to whoever asks, and no session is touched by."""
+
+_PORTAL = "portal"
+"""The use of the port at which browsers are served."""
+
 _SESSION = "posturelab-doctor"
 """An Acct-Session-Id that no device has given."""
 
@@ -116,6 +127,33 @@ async def _ask_tcp(target: Target, _: ssl.SSLContext) -> Sight:
 
 
 async def _ask_tls(target: Target, tls: ssl.SSLContext) -> Sight:
+    """Shake hands; a request follows at a portal only, because one that hangs or fails shakes hands all the same."""
+    sight = await _shake_hands(target, tls)
+    if target.use != _PORTAL or sight.outcome is not Outcome.ANSWERED:
+        return sight
+    fault = await _open_portal(target, tls)
+    return replace(sight, outcome=Outcome.STRANGE, reason=fault) if fault else sight
+
+
+async def _open_portal(target: Target, tls: ssl.SSLContext) -> str:
+    """Get the file that every portal serves, and say what is wrong with the answer; its body is not read."""
+    url = f"https://{target.address}:{target.port}{CA_PATH}"
+    connector = aiohttp.TCPConnector(ssl=tls, force_close=True)
+    try:
+        async with (
+            asyncio.timeout(PAGE_TIMEOUT),
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get(url, server_hostname=target.server_name or None, allow_redirects=False) as answer,
+        ):
+            status = answer.status
+    except TimeoutError:
+        return f"it shakes hands, but does not answer GET {CA_PATH} within {PAGE_TIMEOUT:g} s"
+    except (aiohttp.ClientError, OSError, ValueError):
+        return f"it shakes hands, but its answer to GET {CA_PATH} is no HTTP or breaks off"
+    return "" if status == HTTPStatus.OK else f"it answers GET {CA_PATH} with status {status} instead of 200"
+
+
+async def _shake_hands(target: Target, tls: ssl.SSLContext) -> Sight:
     """Shake hands as a client would that has the lab's authority; no request follows."""
     try:
         _, writer = await asyncio.open_connection(
@@ -134,9 +172,12 @@ async def _ask_tls(target: Target, tls: ssl.SSLContext) -> Sight:
 
 
 async def _ask_rest(target: Target, tls: ssl.SSLContext) -> Sight:
-    """Shake hands, then ask the simplest question of the REST API, with user and password."""
-    sight = await _ask_tls(target, tls)
-    if sight.outcome is not Outcome.ANSWERED:
+    """Shake hands, then ask the simplest question of the REST API, with user and password.
+
+    Who has not proved to be the lab's gets neither: where certificates are not verified, the handshake is all.
+    """
+    sight = await _shake_hands(target, tls)
+    if sight.outcome is not Outcome.ANSWERED or tls.verify_mode is ssl.CERT_NONE:
         return sight
     url = f"https://{target.address}:{target.port}{VERSION_PATH}"
     caller = NodeCaller(address="0.0.0.0", tls=tls)

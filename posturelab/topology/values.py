@@ -16,6 +16,8 @@ from nad_emulator.acl import AclSyntaxError, parse_acl
 def _read_name(text: str) -> str:
     if not (text.isascii() and text.replace("-", "").isalnum() and text == text.lower() and len(text) <= 63):
         raise ValueError(f"{text!r} is not a name; use lower-case letters, digits and hyphens")
+    if text == "lab-ca":
+        raise ValueError(f"{text!r} is the name of the lab's authority")
     return text
 
 

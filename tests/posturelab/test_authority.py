@@ -213,3 +213,22 @@ async def test_a_host_that_is_no_node_gets_a_certificate_in_a_folder_of_its_own(
     client = ssl.create_default_context(cafile=str(folder / "lab-ca.crt"))
     await shake_hands(broker, client, "rabbitmq")
     await shake_hands(broker, client, "192.0.2.5")
+
+
+@pytest.mark.parametrize("name", ["lab-ca", "../escaped", "", ".hidden", "a b"])
+def test_no_certificate_has_a_name_that_leads_elsewhere(tmp_path: Path, name: str) -> None:
+    authority = Authority(tmp_path / "state", valid_at=[NOW])
+    root = authority.certificate_path.read_bytes()
+    with pytest.raises(ValueError, match="not a name"):
+        authority.export(name, names=["host"], address="192.0.2.5", folder=tmp_path / "out")
+    assert authority.certificate_path.read_bytes() == root
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_exported_key_is_never_readable_by_all(tmp_path: Path) -> None:
+    key = tmp_path / "rabbitmq.key"
+    key.touch(0o644)
+    Authority(tmp_path / "state", valid_at=[NOW]).export(
+        "rabbitmq", names=["rabbitmq"], address="192.0.2.5", folder=tmp_path
+    )
+    assert key.stat().st_mode & 0o777 == 0o640

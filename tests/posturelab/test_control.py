@@ -315,6 +315,19 @@ async def test_a_lab_with_a_token_asks_for_it(campus: Topology, tmp_path: Path) 
         await server.stop()
 
 
+async def test_a_token_that_is_no_text_is_refused(campus: Topology, tmp_path: Path) -> None:
+    control = campus.control.model_copy(update={"token": "lab-token"})
+    async with Lab(campus.model_copy(update={"control": control}), seed=1, state_dir=tmp_path) as lab:
+        server = serve(lab)
+        await server.start()
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /ready HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer \xff\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+        await server.stop()
+
+
 async def test_a_port_in_use_is_refused(api: Api, lab: Lab) -> None:
     port = int(api.url.rpartition(":")[2])
     control = lab.topology.control.model_copy(update={"port": port})

@@ -215,3 +215,11 @@ async def test_what_cannot_be_is_refused(lab: Lab) -> None:
         lab.faults.leg("switch1", "psn1", drop=20)
     with pytest.raises(ValueError, match="nothing arrives before it is sent"):
         lab.faults.leg("switch1", "psn1", delay=timedelta(seconds=-1))
+
+
+async def test_nodes_that_are_apart_come_back_before_legs_and_links(lab: Lab) -> None:
+    lab.faults.cut_link("psn2")
+    lab.faults.leg("switch1", "psn1", drop=1)
+    lab.faults.cut("psn1")
+    lab.faults.end()
+    assert [record.facts["fault"] for record in find(lab, "fault-ended")] == ["cut", "leg", "link"]

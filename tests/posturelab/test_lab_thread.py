@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nac.binding import AddressInUseError, bind_udp
 from nac.journal import JournalRecord
 from posturelab.clock import VIRTUAL_EPOCH, StandstillError
+from posturelab.lab import Lab
 from posturelab.lab_thread import LabEndedError, LabThread
 from posturelab.port_assignment import assign_ports
 from posturelab.topology.model import Topology
@@ -150,3 +152,38 @@ def test_a_birth_that_fails_is_raised_and_leaves_no_thread(campus: Topology, tmp
         thread.start()
     thread.stop()
     assert not [other for other in threading.enumerate() if other.name.startswith("posturelab")]
+
+
+def test_a_breakdown_that_no_call_has_told_is_raised_at_the_end_once(start: Start) -> None:
+    thread = start()
+
+    def die() -> None:
+        raise SystemExit("no more")
+
+    thread.call(asyncio.get_running_loop).call_soon_threadsafe(die)
+    with pytest.raises(LabEndedError, match="the lab has broken down: SystemExit: no more"):
+        thread.stop()
+    thread.stop()
+
+
+def test_a_stop_that_fails_is_raised(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Lab.__aexit__
+
+    async def fail(lab: Lab, *details: Any) -> None:
+        await stop(lab, *details)
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(Lab, "__aexit__", fail)
+    thread = start()
+    with pytest.raises(LabEndedError, match="the lab has broken down: ZeroDivisionError: oh"):
+        thread.stop()
+
+
+def test_a_lab_that_goes_on_after_its_end_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread, blocked = start(), threading.Event()
+    thread.call(asyncio.get_running_loop).call_soon_threadsafe(blocked.wait)
+    with monkeypatch.context() as patch:
+        patch.setattr("posturelab.lab_thread.CALL_TIMEOUT", 0.1)
+        with pytest.raises(LabEndedError, match=r"the lab does not stop within 0\.1 s"):
+            thread.stop()
+    blocked.set()

@@ -230,3 +230,56 @@ def test_only_nodes_move_when_a_lab_is_put_elsewhere(tmp_path: Path) -> None:
         assert f"permit tcp any host {driver.psn().address}" in driver.topology.policy.dacls["QUARANTINE"]
     finally:
         driver.stop()
+
+
+def test_a_lab_that_dies_fails_its_test(project: Path) -> None:
+    write(
+        project,
+        """
+        def die():
+            raise SystemExit("no more")
+
+        def test_it(lab):
+            loop = lab.call(lambda lab: __import__("asyncio").get_running_loop())
+            loop.call_soon_threadsafe(die)
+        """,
+    )
+    status, told = run_pytest(project)
+    assert status == 1, told
+    assert "the lab has broken down: SystemExit: no more" in told
+    assert "1 passed, 1 error" in told
+
+
+def test_a_marker_says_one_topology_and_any_seed(project: Path) -> None:
+    write(
+        project,
+        """
+        @pytest.mark.posturelab(seed=0)
+        def test_seed(lab):
+            assert lab.seed == 0
+
+        @pytest.mark.posturelab("campus", "no-redirect")
+        def test_two(lab): ...
+        """,
+    )
+    status, told = run_pytest(project)
+    assert status == 1, told
+    sentence = "@pytest.mark.posturelab: only the topology has no name before it, not 'no-redirect'"
+    assert f"no lab can be had: {sentence}" in told
+    assert "1 passed, 1 error" in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("posturelab_time = real", "posturelab_time in the ini file is virtual or live, not 'real'"),
+        ("posturelab_seed = one", "posturelab_seed in the ini file is a whole number, not 'one'"),
+    ],
+)
+def test_a_bad_ini_file_is_explained_in_a_line(project: Path, setting: str, sentence: str) -> None:
+    with (project / "pytest.ini").open("a") as file:
+        file.write(f"{setting}\n")
+    write(project, "def test_it(): ...")
+    status, told = run_pytest(project)
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert told.strip() == f"ERROR: {sentence}"

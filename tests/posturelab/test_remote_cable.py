@@ -230,3 +230,25 @@ async def test_what_a_port_cannot_do_is_said_in_one_sentence(
     answered, told = await jack.post(path, body)
     assert answered == status
     assert told["error"].startswith(sentence)
+
+
+async def test_what_is_no_websocket_leaves_the_port_as_it_was(jack: Jack) -> None:
+    url = f"http://{ADDRESS}:{NODE_PORT}/ports/{PORT}/cable"
+    query = {"mac": MAC, "address": LAPTOP}
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as session:
+        async with session.get(url, params=query) as response:
+            assert response.status == 400
+        assert (await jack.post(f"{PORT}/plug", {"mac": MAC, "address": LAPTOP}))[0] == 200, "nobody holds it"
+        async with session.get(url, params=query) as response:
+            assert response.status == 409
+    assert jack.switch.access(PORT).link == "up"
+
+
+async def test_a_cable_that_a_request_plugged_in_is_not_replaced(jack: Jack) -> None:
+    await jack.post(f"{PORT}/plug", {"mac": "02:00:00:00:10:02", "address": f"127.{BLOCK}.10.2"})
+    await jack.cable.plug(MAC, LAPTOP)
+    assert jack.list_reasons("link-down") == [f"{PLACE} refuses the cable: another cable is in there"]
+    assert jack.switch.access(PORT).mac == "02:00:00:00:10:02"
+    await jack.post(f"{PORT}/unplug")
+    await wait_until(lambda: jack.cable.is_up)
+    assert jack.switch.access(PORT).mac == MAC

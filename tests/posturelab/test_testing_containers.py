@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nac.clock import SystemClock
+from nac.journal import Journal
+from posturelab.journal_json import describe_page
 from posturelab.lab import UnknownNodeError
-from posturelab.testing_containers import ContainersAbsentError, LabContainers, find_containers, list_controls
+from posturelab.testing_containers import (
+    ContainerNode,
+    ContainersAbsentError,
+    LabContainers,
+    find_containers,
+    list_controls,
+)
 from tests.posturelab.commands import running, wait_for_line
 
 
@@ -54,3 +65,30 @@ def test_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("POSTURELAB_CONTAINERS", "psn7=http://127.0.0.1:1")
     with pytest.raises(ContainersAbsentError, match="psn7 is not there: no lab answers at http://127"):
         find_containers(["psn1=http://127.0.0.1:2"], tmp_path)
+
+
+def test_the_journal_of_a_restarted_node_is_looked_at_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, journal = ContainerNode("psn1", "http://127.0.0.1:1"), Journal(SystemClock())
+
+    def get(path: str) -> dict[str, Any]:
+        return describe_page(journal, int(re.findall(r"since=(\d+)", path)[0]))
+
+    def restart(records: int) -> None:
+        nonlocal journal
+        journal = Journal(SystemClock())
+        for _ in range(records):
+            journal.write("psn1", "log-transport", "it logs")
+
+    monkeypatch.setattr(node.control, "get", get)
+    restart(5)
+    node.mark()
+    assert node.records() == []
+    restart(2)
+    assert [record["number"] for record in node.records()] == [0, 1]
+    for _ in range(9):
+        journal.write("psn1", "log-transport", "it logs")
+    assert len(node.records()) == 11, "the old mark is forgotten"
+    node.mark()
+    restart(3)
+    node.mark()
+    assert node.records() == []

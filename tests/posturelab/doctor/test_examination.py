@@ -139,12 +139,13 @@ async def test_certificates_of_another_authority_are_one_finding(check: Examine,
 
 
 async def test_without_an_authority_certificates_are_not_verified_and_that_is_said(
-    check: Examine, tmp_path: Path
+    check: Examine, lab: Lab, tmp_path: Path
 ) -> None:
     findings = await check(state_dir=tmp_path / "empty")
     assert list_wrong(findings) == []
     (note,) = [finding for finding in findings if finding.verdict is Verdict.NOTE]
-    assert note.text == "certificates were not verified: the lab's own CA was not found"
+    assert note.text.startswith("certificates were not verified: the lab's own CA was not found; user and password ")
+    assert "api-answered" not in {record.event for record in lab.journal}
 
 
 @pytest.mark.parametrize("content", [None, "nothing of the kind"])
@@ -169,7 +170,11 @@ async def test_a_certificate_that_has_ended_or_soon_will(
     authority = Authority(tmp_path, valid_at=[datetime.now(UTC) - timedelta(days=age)])
     psn = campus.select(PsnNode)["psn1"]
     context = authority.server_context("psn1", names=["psn1.lab.test"], address=psn.address)
-    async with await asyncio.start_server(lambda *_: None, psn.address, 0, ssl=context) as server:
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with await asyncio.start_server(answer, psn.address, 0, ssl=context) as server:
         ports = psn.ports.model_copy(update={"portal": server.sockets[0].getsockname()[1]})
         alone = campus.model_copy(update={"nodes": {"psn1": psn.model_copy(update={"ports": ports})}})
         options = DoctorOptions(default_state_dir=tmp_path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
+import trustme
 
 from nac.binding import bind_tcp, bind_udp
 from posturelab.doctor.probes import ask_all
@@ -102,3 +104,55 @@ async def test_what_speaks_no_tls_is_called_so(said: bytes, reason: str) -> None
     async with await asyncio.start_server(answer, HOST, 0) as server:
         sight = await ask(aim(server.sockets[0].getsockname()[1], Service.TLS))
     assert (sight.outcome, sight.reason) == (Outcome.STRANGE, reason)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Outcome.ANSWERED, ""),
+        (
+            b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+            Outcome.STRANGE,
+            "it answers GET /ca.pem with status 500 instead of 200",
+        ),
+        (b"+OK\r\n", Outcome.STRANGE, "it shakes hands, but its answer to GET /ca.pem is no HTTP or breaks off"),
+        (b"", Outcome.STRANGE, "it shakes hands, but does not answer GET /ca.pem within 1 s"),
+    ],
+)
+async def test_a_portal_is_opened(said: bytes, outcome: Outcome, reason: str) -> None:
+    sight, heard = await ask_over_tls(Service.TLS, said, use="portal", verified=True)
+    assert (sight.outcome, sight.reason) == (outcome, reason)
+    assert sight.expires_at is not None
+    assert heard.startswith(b"GET /ca.pem ")
+    assert b"Authorization" not in heard
+
+
+@pytest.mark.parametrize("verified", [True, False])
+async def test_user_and_password_are_for_who_has_proved_to_be_the_lab_s(*, verified: bool) -> None:
+    sight, heard = await ask_over_tls(Service.REST, b"HTTP/1.1 200 OK\r\n\r\n", use="api", verified=verified)
+    assert sight.outcome is Outcome.ANSWERED
+    assert (b"Authorization: Basic " in heard) is verified
+    assert verified or heard == b""
+
+
+async def ask_over_tls(service: Service, said: bytes, *, use: str, verified: bool) -> tuple[Sight, bytes]:
+    """Ask a server that says the same to everybody, and tell what it has heard."""
+    authority, heard = trustme.CA(), bytearray()
+    serving, tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("psn1", HOST).configure_cert(serving)
+    authority.configure_trust(tls)
+    if not verified:
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            heard.extend(data)
+            writer.write(said)
+            if said.endswith(b"200 OK\r\n\r\n"):
+                break
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0, ssl=serving) as server:
+        target = replace(aim(server.sockets[0].getsockname()[1], service), use=use, user="admin", password="lab-admin")
+        (sight,) = await ask_all([target], tls)
+    return sight, bytes(heard)
