@@ -14,6 +14,12 @@ from tests.rabbitmq_server import RabbitMqServer
 
 PATIENCE = 30.0
 
+EXPIRY = 0.1
+"""Seconds after which a queue that nobody uses goes."""
+
+PAUSE = 10 * EXPIRY
+"""Between two looks: asking for a queue counts as using it, so who asks more often than it expires keeps it."""
+
 Declare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[object]]
 
 
@@ -32,7 +38,7 @@ async def is_there(server: RabbitMqServer, declare: Declare) -> bool:
 async def test_queues_and_exchange_of_a_passing_deployment_go_by_themselves(
     rabbitmq: RabbitMqServer, monkeypatch: pytest.MonkeyPatch, *, is_lasting: bool
 ) -> None:
-    monkeypatch.setattr("ldd.rabbit.topology.PASSING_EXPIRY", 100)
+    monkeypatch.setattr("ldd.rabbit.topology.PASSING_EXPIRY", int(EXPIRY * 1000))
     topology = Topology(f"passing-{is_lasting}", "psn1", is_lasting=is_lasting)
     async with await aio_pika.connect(rabbitmq.url) as connection:
         channel = await connection.channel()
@@ -47,5 +53,5 @@ async def test_queues_and_exchange_of_a_passing_deployment_go_by_themselves(
     deadline = time.monotonic() + PATIENCE
     while not is_lasting and any([await is_there(rabbitmq, question) for question in questions]):
         assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(PAUSE)
     assert [await is_there(rabbitmq, question) for question in questions] == [is_lasting] * 3
