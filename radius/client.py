@@ -66,7 +66,10 @@ class Peer:
 
 
 class NoResponseError(TimeoutError):
-    """A server has answered none of `attempts` transmissions; `fault` says why what came last was no answer, if any."""
+    """A server has answered none of `attempts` transmissions.
+
+    `fault` says why what came last did not count; None where nothing came.
+    """
 
     def __init__(self, peer: Peer, attempts: int, fault: str | None = None) -> None:
         super().__init__(f"{peer} did not answer ({attempts} transmissions)")
@@ -247,14 +250,14 @@ class RadiusClient:
                 keeper(address, source.sock.getsockname(), partial(self._receive, source, data, address))
 
     def _receive(self, source: _Source, data: bytes, address: Address) -> None:
-        """Take one answer, or report why it is none."""
+        """Take one answer, or report why it does not count."""
         fault = None if self._closed else self._match(source, data, address)
         if fault is not None:
             why = f"the answer from {address[0]}:{address[1]} was ignored: {fault}"
             self._observe("radius-answer-ignored", why, {"peer": address[0], "port": address[1]})
 
     def _match(self, source: _Source, data: bytes, address: Address) -> str | None:
-        """Hand a valid answer to its exchange, or say why it is none."""
+        """Hand a valid answer to its exchange, or say why it does not count."""
         try:
             reply = decode(data)
         except MalformedPacketError as error:

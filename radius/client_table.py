@@ -3,7 +3,7 @@
 RFC 2865 section 3 lets the source address alone choose the secret, also where Proxy-State is present. Behind address
 translation many devices have one address. Clients may then share a network, and NAS-Identifier or NAS-IP-Address of
 the packet chooses among them: a hint, since nothing of the packet is proved before the secret it chooses. The two
-BlastRADIUS switches are named and behave as in FreeRADIUS 3.2.5 and later (CVE-2024-3596).
+protections against BlastRADIUS are named and behave as in FreeRADIUS 3.2.5 and later (CVE-2024-3596).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-class Switch(Enum):
-    """A protection that is on, off, or learned from the first packet of the client."""
+class Protection(Enum):
+    """Whether a protection is on, off, or learned from the first packet of the client."""
 
     YES = "yes"
     NO = "no"
@@ -45,8 +45,8 @@ class Client:
     name: str
     network: IPv4Network
     secret: Secret
-    require_message_authenticator: Switch = Switch.NO
-    limit_proxy_state: Switch = Switch.NO
+    require_message_authenticator: Protection = Protection.NO
+    limit_proxy_state: Protection = Protection.NO
     coa_port: int = 1700
     groups: tuple[str, ...] = ()
     nas_identifier: str = ""
@@ -62,34 +62,34 @@ class Client:
 
 @dataclass(slots=True)
 class Learned:
-    """What the first packets of one source address have taught: the present position of its `auto` switches."""
+    """What the first packets of one source address have taught: how its `auto` protections stand at present."""
 
     client: Client
-    require_message_authenticator: Switch = field(init=False)
-    limit_proxy_state: Switch = field(init=False)
+    require_message_authenticator: Protection = field(init=False)
+    limit_proxy_state: Protection = field(init=False)
     is_open: bool = field(init=False)
-    """Neither switch is on or still to be learned: every Access-Request passes."""
+    """Neither protection is on or still to be learned: every Access-Request passes."""
 
     def __post_init__(self) -> None:
         self.require_message_authenticator = self.client.require_message_authenticator
         self.limit_proxy_state = self.client.limit_proxy_state
-        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Switch.NO
+        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Protection.NO
 
     def learn(self, packet: Packet, *, signed: bool) -> None:
-        """Move `auto` switches by an authentic Access-Request, as FreeRADIUS 3.2.5 does.
+        """Settle `auto` protections by an authentic Access-Request, as FreeRADIUS 3.2.5 does.
 
         Signed without EAP-Message: required from now on. Unsigned: not required. Signed EAP proves nothing, since EAP
         must always be signed. Proxy-State without signature: not limited; anything else: limited.
         """
-        if self.require_message_authenticator is Switch.AUTO:
+        if self.require_message_authenticator is Protection.AUTO:
             if not signed:
-                self.require_message_authenticator = Switch.NO
+                self.require_message_authenticator = Protection.NO
             elif attribute.EAP_MESSAGE not in packet.index:
-                self.require_message_authenticator = Switch.YES
-        if self.limit_proxy_state is Switch.AUTO:
+                self.require_message_authenticator = Protection.YES
+        if self.limit_proxy_state is Protection.AUTO:
             unsigned_proxy = attribute.PROXY_STATE in packet.index and not signed
-            self.limit_proxy_state = Switch.NO if unsigned_proxy else Switch.YES
-        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Switch.NO
+            self.limit_proxy_state = Protection.NO if unsigned_proxy else Protection.YES
+        self.is_open = self.require_message_authenticator is self.limit_proxy_state is Protection.NO
 
 
 class ClientTable:
@@ -134,7 +134,7 @@ class ClientTable:
         return None
 
     def find_named(self, name: str, address: str) -> Client | None:
-        """Find the client of a name, or None where a dotted address is none of its own."""
+        """Find the client of a name, or None where a dotted address is not one of its own."""
         client = self._named.get(name)
         return client if client is not None and IPv4Address(address) in client.network else None
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
@@ -127,18 +128,23 @@ class Dictionary:
             octets = _ENCODERS[definition.data_type](definition, text)
             return definition.type, _join_tag(tag, octets, definition.data_type) if definition.tagged else octets
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"{definition.name}: {text!r} is no value of type {definition.data_type}") from error
+            raise ValueError(f"{definition.name}: {text!r} is not a value of type {definition.data_type}") from error
 
 
-def load(path: Path | None = None) -> Dictionary:
-    """Load a dictionary file and what it includes, by default all that come with this package.
+@cache
+def load_default() -> Dictionary:
+    """Load all dictionaries that come with this package, once for all who ask: nobody can change what they get."""
+    return load(Path(__file__).with_name("dictionaries") / "dictionary")
+
+
+def load(file: Path) -> Dictionary:
+    """Load a dictionary file and what it includes.
 
     Raises `DictionaryError` for a file that does not parse, `OSError` for one that cannot be read.
     """
     from pyrad.dictionary import Dictionary as PyradDictionary
     from pyrad.dictionary import ParseError
 
-    file = path or Path(__file__).with_name("dictionaries") / "dictionary"
     try:
         loaded = PyradDictionary(str(file))
         definitions = [_define(known, loaded.vendors.GetForward(known.vendor)) for known in loaded.attributes.values()]

@@ -51,14 +51,6 @@ class MalformedPacketError(ValueError):
         self.fault = fault
 
 
-class MissingAttributeError(LookupError):
-    """A packet lacks an attribute of this `type`."""
-
-    def __init__(self, type_: int) -> None:
-        super().__init__(f"attribute {type_} is missing")
-        self.type = type_
-
-
 @dataclass(slots=True)
 class Packet:
     """One decoded packet. `attributes` keeps the order of the wire; `index` maps a type to its first value.
@@ -99,24 +91,10 @@ class Packet:
         """List every value of a type as text in the order of the wire."""
         return [value.decode("utf-8", "replace") for found, value in self.attributes if found == type_]
 
-    def get_octets(self, type_: int) -> bytes:
-        """Get the first value of a type; raises `MissingAttributeError`."""
-        try:
-            return self.index[type_]
-        except KeyError:
-            raise MissingAttributeError(type_) from None
-
 
 def vendor_type(vendor_id: int, type_: int) -> int:
     """Build the attribute type of a vendor's attribute."""
     return vendor_id << 8 | type_
-
-
-def packet_of(
-    code: int, attributes: list[Attribute], *, identifier: int = 0, authenticator: bytes = bytes(16)
-) -> Packet:
-    """Build a packet from its attributes, for tests and for replies made in process."""
-    return Packet(code, identifier, authenticator, attributes, dict(reversed(attributes)))
 
 
 def decode(data: bytes) -> Packet:
@@ -196,7 +174,7 @@ def integer(value: int) -> bytes:
 
 
 def address(value: str) -> bytes:
-    """Encode a dotted IPv4 address; raises `ValueError` where it is none."""
+    """Encode a dotted IPv4 address; raises `ValueError` for any other text."""
     return IPv4Address(value).packed
 
 

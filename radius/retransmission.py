@@ -73,4 +73,3 @@ ACCESS = Retransmission(
 )
 ACCOUNTING = Retransmission(initial_timeout=timedelta(seconds=2))
 """Without limits: accounting is repeated until somebody has recorded it."""
-DYNAMIC_AUTHORIZATION = ACCESS

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from radius import attribute, remedy
 from radius.authenticator import encode_reply, verify_request
-from radius.client_table import Client, ClientTable, Learned, Switch, read_hint
+from radius.client_table import Client, ClientTable, Learned, Protection, read_hint
 from radius.duplicates import LONGEST_LIFETIME, DuplicateCache, Standing
 from radius.gate import Gate
 from radius.observer import Observer
@@ -117,11 +117,6 @@ class RadiusServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests wait for a coroutine's answer."""
-        return len(self._tasks)
 
     def drop(self, reason: DropReason, why: str, source: Address, *, client: Client | None = None) -> None:
         """Count a discarded datagram and report it; `client` is whose it is, or says to be."""
@@ -280,14 +275,14 @@ class Listener:
             self._server.drop(DropReason.OVERLOAD, f"the reply could not be sent: {error.strerror}", source)
 
     def _admits(self, packet: Packet, learned: Learned, source: Address) -> bool:
-        """Apply the two BlastRADIUS switches of a client to an Access-Request."""
+        """Apply the two BlastRADIUS protections of a client to an Access-Request."""
         signed = attribute.MESSAGE_AUTHENTICATOR in packet.index
         if not signed:
-            if learned.require_message_authenticator is Switch.YES:
+            if learned.require_message_authenticator is Protection.YES:
                 why = remedy.for_unsigned(learned.client)
                 self._server.drop(DropReason.MESSAGE_AUTHENTICATOR_REQUIRED, why, source, client=learned.client)
                 return False
-            if attribute.PROXY_STATE in packet.index and learned.limit_proxy_state is Switch.YES:
+            if attribute.PROXY_STATE in packet.index and learned.limit_proxy_state is Protection.YES:
                 why = remedy.for_proxy_state(learned.client)
                 self._server.drop(DropReason.PROXY_STATE_LIMITED, why, source, client=learned.client)
                 return False

@@ -8,7 +8,8 @@ from pyrad.dictionary import Dictionary as PyradDictionary
 from pyrad.packet import AuthPacket
 
 from radius import attribute, chap
-from radius.packet import Code, decode, encode_attributes, packet_of
+from radius.packet import Code, decode, encode_attributes
+from tests.radius.packets import packet_of
 
 RFC_REQUEST = bytes.fromhex(
     "01010047 2aee86f08d0d55969ca5978e0d3367a2 0108666c6f707379 031316e97557c316185895f293ff6344077275"
@@ -24,7 +25,7 @@ def test_rfc_2865_section_7_2() -> None:
 
 def test_response_of_rfc_2865_section_7_2_is_created() -> None:
     request = decode(RFC_REQUEST)
-    expected = request.get_octets(attribute.CHAP_PASSWORD)
+    expected = request.octets(attribute.CHAP_PASSWORD)
     assert chap.create_response(22, b"arctangent", request.authenticator) == expected
 
 

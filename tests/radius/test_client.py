@@ -32,7 +32,7 @@ async def test_request_is_signed_first_and_its_password_hidden(radius_client: Ra
     packet = decode(data)
     assert verify_request(data, packet, SECRET) is None
     assert packet.attributes[0][0] == attribute.MESSAGE_AUTHENTICATOR
-    hidden = packet.get_octets(attribute.USER_PASSWORD)
+    hidden = packet.index[attribute.USER_PASSWORD]
     assert SECRET.reveal_password(hidden, packet.authenticator) == b"lab-alice"
 
 

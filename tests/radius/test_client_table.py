@@ -1,6 +1,6 @@
 """Which secret belongs to a source address, or to one of several devices behind it.
 
-What the `auto` switches of BlastRADIUS learn is as in FreeRADIUS 3.2.5.
+What the `auto` protections against BlastRADIUS learn is as in FreeRADIUS 3.2.5.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from ipaddress import IPv4Network
 import pytest
 
 from radius import attribute
-from radius.client_table import Client, ClientTable, Learned, Switch
-from radius.packet import Attribute, Code, Packet, address, packet_of, text
+from radius.client_table import Client, ClientTable, Learned, Protection
+from radius.packet import Attribute, Code, Packet, address, text
 from radius.secret import Secret
+from tests.radius.packets import packet_of
 
 
 def client(
     name: str,
     network: str,
     *,
-    require: Switch = Switch.AUTO,
-    limit: Switch = Switch.AUTO,
+    require: Protection = Protection.AUTO,
+    limit: Protection = Protection.AUTO,
     identifier: str = "",
     nas_ip: str = "",
 ) -> Client:
@@ -141,11 +142,11 @@ def test_each_of_those_who_share_an_address_learns_for_itself() -> None:
     assert other is not None
     one.learn(packet_of(Code.ACCESS_REQUEST, []), signed=True)
     assert table.choose(GATEWAY, packet("sw1")) is one
-    assert (one.require_message_authenticator, other.require_message_authenticator) == (Switch.YES, Switch.AUTO)
+    assert (one.require_message_authenticator, other.require_message_authenticator) == (Protection.YES, Protection.AUTO)
 
 
 def teach(
-    *packets: tuple[list[Attribute], bool], require: Switch = Switch.AUTO, limit: Switch = Switch.AUTO
+    *packets: tuple[list[Attribute], bool], require: Protection = Protection.AUTO, limit: Protection = Protection.AUTO
 ) -> Learned:
     learned = Learned(client("lab", "127.0.0.0/8", require=require, limit=limit))
     for attributes, signed in packets:
@@ -160,31 +161,33 @@ PROXIED: list[Attribute] = [(attribute.PROXY_STATE, b"1")]
 @pytest.mark.parametrize(
     ("attributes", "signed", "required", "limited"),
     [
-        ([], True, Switch.YES, Switch.YES),
-        ([], False, Switch.NO, Switch.YES),
-        (EAP, True, Switch.AUTO, Switch.YES),
-        (PROXIED, False, Switch.NO, Switch.NO),
-        (PROXIED, True, Switch.YES, Switch.YES),
+        ([], True, Protection.YES, Protection.YES),
+        ([], False, Protection.NO, Protection.YES),
+        (EAP, True, Protection.AUTO, Protection.YES),
+        (PROXIED, False, Protection.NO, Protection.NO),
+        (PROXIED, True, Protection.YES, Protection.YES),
     ],
 )
-def test_first_packet_teaches(attributes: list[Attribute], *, signed: bool, required: Switch, limited: Switch) -> None:
+def test_first_packet_teaches(
+    attributes: list[Attribute], *, signed: bool, required: Protection, limited: Protection
+) -> None:
     learned = teach((attributes, signed))
     assert (learned.require_message_authenticator, learned.limit_proxy_state) == (required, limited)
 
 
 def test_what_was_learned_stays() -> None:
     learned = teach(([], True), (PROXIED, False))
-    assert (learned.require_message_authenticator, learned.limit_proxy_state) == (Switch.YES, Switch.YES)
+    assert (learned.require_message_authenticator, learned.limit_proxy_state) == (Protection.YES, Protection.YES)
 
 
 def test_eap_leaves_the_lesson_to_the_next_packet() -> None:
-    assert teach((EAP, True), ([], False)).require_message_authenticator is Switch.NO
+    assert teach((EAP, True), ([], False)).require_message_authenticator is Protection.NO
 
 
-@pytest.mark.parametrize("switch", [Switch.YES, Switch.NO])
-def test_switches_that_are_set_do_not_learn(switch: Switch) -> None:
-    learned = teach(([], True), (PROXIED, False), require=switch, limit=switch)
-    assert (learned.require_message_authenticator, learned.limit_proxy_state) == (switch, switch)
+@pytest.mark.parametrize("protection", [Protection.YES, Protection.NO])
+def test_protections_that_are_set_do_not_learn(protection: Protection) -> None:
+    learned = teach(([], True), (PROXIED, False), require=protection, limit=protection)
+    assert (learned.require_message_authenticator, learned.limit_proxy_state) == (protection, protection)
 
 
 def test_every_source_address_learns_for_itself() -> None:
@@ -194,5 +197,5 @@ def test_every_source_address_learns_for_itself() -> None:
     assert other is not None
     one.learn(packet_of(Code.ACCESS_REQUEST, []), signed=True)
     assert table.find("127.0.3.1") is one
-    assert one.require_message_authenticator is Switch.YES
-    assert other.require_message_authenticator is Switch.AUTO
+    assert one.require_message_authenticator is Protection.YES
+    assert other.require_message_authenticator is Protection.AUTO

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -40,7 +42,7 @@ VALUE_CONSTANTS = (
 
 @pytest.fixture(scope="module")
 def known() -> Dictionary:
-    return dictionary.load()
+    return dictionary.load_default()
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,14 @@ def freeradius(tmp_path_factory: pytest.TempPathFactory) -> PyradDictionary:
     if not FREERADIUS.is_dir():
         pytest.skip("freeradius-common is not installed")
     return PyradDictionary(*(str(FREERADIUS / f"dictionary.{name}") for name in FREERADIUS_FILES))
+
+
+def test_dictionaries_of_the_package_are_loaded_once_and_nobody_can_change_them(known: Dictionary) -> None:
+    assert dictionary.load_default() is known
+    for mapping in (known.by_type, known.by_name, *(definition.values for definition in known.by_type.values())):
+        assert isinstance(mapping, MappingProxyType)
+    with pytest.raises(FrozenInstanceError):
+        known.by_type = {}  # type: ignore[misc]
 
 
 def test_every_constant_is_in_the_dictionary(known: Dictionary) -> None:

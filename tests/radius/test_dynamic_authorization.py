@@ -9,8 +9,9 @@ import pytest
 from radius import attribute, dictionary
 from radius.authenticator import encode_reply, encode_request
 from radius.dynamic_authorization import ErrorCause, build_ack, build_nak, build_request, check, is_stale
-from radius.packet import Attribute, Code, decode, integer, packet_of
+from radius.packet import Attribute, Code, decode, integer
 from radius.secret import Secret
+from tests.radius.packets import packet_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECRET = Secret("testing123")
@@ -157,5 +158,5 @@ def test_error_causes_do_not_change_sides() -> None:
 
 
 def test_error_causes_are_those_of_the_dictionary() -> None:
-    values = dictionary.load().get("Error-Cause").values
+    values = dictionary.load_default().get("Error-Cause").values
     assert {name.replace("-", "_").upper(): number for name, number in values.items()} == dict(ErrorCause.__members__)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from radius import attribute, mschap
 from radius.md4 import md4
 from radius.mschap import Response
-from radius.packet import Attribute, Code, packet_of
+from radius.packet import Attribute, Code
+from tests.radius.packets import packet_of
 
 AUTHENTICATOR_CHALLENGE = bytes.fromhex("5B5D7C7D7B3F2F3E3C2C602132262628")
 PEER_CHALLENGE = bytes.fromhex("21402324255E262A28295F2B3A337C7E")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radius.retransmission import ACCESS, ACCOUNTING, DYNAMIC_AUTHORIZATION, Retransmission
+from radius.retransmission import ACCESS, ACCOUNTING, Retransmission
 
 
 def seconds(retransmission: Retransmission, *, random: Random | None = None, at_most: int = 50) -> list[float]:
@@ -29,10 +29,6 @@ def without_jitter(retransmission: Retransmission) -> Retransmission:
 
 def test_access_waits_2_4_8_16_seconds_and_gives_up_after_30() -> None:
     assert seconds(without_jitter(ACCESS)) == [2, 4, 8, 16]
-
-
-def test_dynamic_authorization_follows_the_access_schedule() -> None:
-    assert DYNAMIC_AUTHORIZATION == ACCESS
 
 
 def test_accounting_doubles_its_timeout_for_ever() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from radius import attribute
 from radius.authenticator import encode_request, verify_reply
-from radius.client_table import Client, Switch
+from radius.client_table import Client, Protection
 from radius.packet import Attribute, Code, decode
 from radius.remedy import DropReason
 from radius.secret import Secret
@@ -26,7 +26,7 @@ WRONG = Secret("testing123")
 USER: Attribute = (attribute.USER_NAME, b"alice")
 PROXY: Attribute = (attribute.PROXY_STATE, b"1")
 EAP: Attribute = (attribute.EAP_MESSAGE, b"\2\1\0\5\1")
-YES, NO, AUTO = Switch.YES, Switch.NO, Switch.AUTO
+YES, NO, AUTO = Protection.YES, Protection.NO, Protection.AUTO
 
 
 def request(
@@ -40,7 +40,7 @@ def request(
 
 
 def make_client(
-    *, network: str = "127.0.0.1/32", require: Switch = NO, limit: Switch = NO, name: str = "lab"
+    *, network: str = "127.0.0.1/32", require: Protection = NO, limit: Protection = NO, name: str = "lab"
 ) -> Client:
     return Client(
         name=name,
@@ -213,8 +213,8 @@ SIGNED_EAP = request(EAP)
         (AUTO, AUTO, [SIGNED, PROXIED_UNSIGNED], [True, False]),
     ],
 )
-async def test_switches_against_blastradius_behave_as_in_freeradius(
-    open_desk: OpenDesk, require: Switch, limit: Switch, datagrams: list[bytes], answered: list[bool]
+async def test_protections_against_blastradius_behave_as_in_freeradius(
+    open_desk: OpenDesk, require: Protection, limit: Protection, datagrams: list[bytes], answered: list[bool]
 ) -> None:
     """CVE-2024-3596; `auto` learns from the first packet of a source (FreeRADIUS 3.2.5)."""
     desk = open_desk({Code.ACCESS_REQUEST: accept}, clients=(make_client(require=require, limit=limit),))
@@ -235,7 +235,7 @@ def reidentify(datagram: bytes, identifier: int) -> bytes:
     return encode_request(packet.code, identifier, attributes, SECRET, packet.authenticator, sign=sign)
 
 
-async def test_unsigned_requests_of_other_codes_are_not_subject_to_the_switches(open_desk: OpenDesk) -> None:
+async def test_unsigned_requests_of_other_codes_are_not_subject_to_the_protections(open_desk: OpenDesk) -> None:
     strict = make_client(require=YES, limit=YES)
     desk = open_desk({Code.ACCOUNTING_REQUEST: lambda _: Reply(Code.ACCOUNTING_RESPONSE)}, clients=(strict,))
     sent = request(PROXY, code=Code.ACCOUNTING_REQUEST, sign=False)
