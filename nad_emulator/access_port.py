@@ -1,8 +1,8 @@
-"""An access port: its link, the session on it, and the one task that takes the session through its life.
+"""An access port: the session on it, and the one task that takes the session through its life.
 
-A link that comes up begins a session, a link that goes down ends it; a session ended for any other reason is followed
-by a new one while the link is up, because the endpoint goes on sending frames. What a session may do is
-`nad_emulator.access_session`'s decision.
+A port link that comes up begins a session, one that goes down ends it; a session ended for any other reason is followed
+by a new one while the port link is up, because the endpoint goes on sending frames. What a session may do is
+`nad_emulator.access_session`'s decision, what state the port link is in `nad_emulator.port_link`'s.
 """
 
 from __future__ import annotations
@@ -14,22 +14,15 @@ from dataclasses import dataclass
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
 from nad_emulator.access_session import AccessSession
-from nad_emulator.access_view import AccessView, Link, build_view
+from nad_emulator.access_view import AccessView, build_view
 from nad_emulator.accounting import SessionAccounting, StrayRecord, TerminateCause
 from nad_emulator.authenticator import Accepted, AuthenticationRequest, Authenticator, Refused, Unanswered
 from nad_emulator.config import AccessPortConfig, SwitchConfig
 from nad_emulator.fail_over import FailOverClient
 from nad_emulator.identifiers import Identifiers
+from nad_emulator.port_link import Attachment, PortLink
 
 _FIRST = AuthenticationRequest(reason="the first frame of an endpoint without a session")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """What is at the other end of the cable."""
-
-    mac: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +58,8 @@ class UnknownServerError(ValueError):
 class AccessPort:
     """One access port of a running switch.
 
-    `on_change` is called after every change of what the port enforces, `on_link` after it took its link down or let it
-    come up again.
+    `on_change` is called after every change of what the port enforces, `on_port_link` after it took its port link down
+    or let it come up again.
     """
 
     def __init__(
@@ -75,17 +68,14 @@ class AccessPort:
         *,
         switch: SwitchServices,
         on_change: Callable[[], None],
-        on_link: Callable[[], None],
+        on_port_link: Callable[[], None],
     ) -> None:
-        """Begin without a link."""
+        """Begin with nothing attached."""
         self.config = config
+        self.port_link = PortLink(on_port_link)
         self.session: AccessSession | None = None
         self._switch = switch
         self._on_change = on_change
-        self._on_link = on_link
-        self._attachment: Attachment | None = None
-        self._shut = False
-        self._bouncing = False
         self._accounting: SessionAccounting | None = None
         self._accounting_task: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -95,43 +85,31 @@ class AccessPort:
         """Find the session on the port."""
         return self.session
 
-    @property
-    def link(self) -> Link:
-        """The state of the link."""
-        if self._shut:
-            return Link.DISABLED
-        if self._bouncing:
-            return Link.BOUNCING
-        return Link.DOWN if self._attachment is None else Link.UP
-
     def attach(self, attachment: Attachment) -> None:
         """An endpoint is plugged in; one that was there before is gone."""
         self.detach()
-        self._attachment = attachment
+        self.port_link.attachment = attachment
         self._settle()
 
     def detach(self) -> None:
         """The endpoint is unplugged."""
         self._end(TerminateCause.LOST_CARRIER, "the link went down")
-        self._attachment = None
+        self.port_link.attachment = None
 
     def bounce(self) -> None:
-        """Take the link down for the bounce time; the session ends."""
+        """Take the port link down for the bounce time; the session ends."""
         self._end(TerminateCause.PORT_REINITIALIZED, "the port bounces")
-        self._bouncing = True
-        self._on_link()
+        self.port_link.begin_bounce()
         self._switch.tasks.spawn(self._finish_bounce(), name=f"bounce {self.config.name}")
 
     def shut(self) -> None:
         """Take the port down until `no_shut`; the session ends."""
         self._end(TerminateCause.PORT_DISABLED, "the port is administratively down")
-        self._shut = True
-        self._on_link()
+        self.port_link.shut()
 
     def no_shut(self) -> None:
-        """Allow the link again."""
-        self._shut = False
-        self._on_link()
+        """Allow the port link again."""
+        self.port_link.no_shut()
         self._settle()
 
     def disconnect(self) -> None:
@@ -176,11 +154,12 @@ class AccessPort:
 
     def view(self) -> AccessView:
         """Show the port."""
-        return build_view(self.config.name, self.link.value, self.session)
+        return build_view(self.config.name, self.port_link.state.value, self.session)
 
     def _settle(self) -> None:
-        """Begin a session where the link is up and none is there."""
-        if self.link is not Link.UP or self.session is not None or self._attachment is None:
+        """Begin a session where the port link is up and none is there."""
+        reachable = self.port_link.find_reachable()
+        if reachable is None or self.session is not None:
             return
         switch = self._switch
         session_id, interface_id = switch.identifiers.open_session(switch.runtime.clock.now())
@@ -188,8 +167,8 @@ class AccessPort:
             session_id=session_id,
             interface_id=interface_id,
             port=self.config,
-            mac=self._attachment.mac,
-            address=self._attachment.address,
+            mac=reachable.mac,
+            address=reachable.address,
         )
         self._requests = asyncio.Queue(1)
         self._write("session-started", "an endpoint is on the port", mac=self.session.mac, address=self.session.address)
@@ -283,9 +262,8 @@ class AccessPort:
 
     async def _finish_bounce(self) -> None:
         await asyncio.sleep(self._switch.config.port_bounce.total_seconds())
-        self._bouncing = False
         self._write("link-up", "the bounce time is over")
-        self._on_link()
+        self.port_link.end_bounce()
         self._settle()
 
     def _write(self, event: str, reason: str, **facts: str | None) -> None:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from nad_emulator.access_session import AccessSession
 from nad_emulator.authorization import Authorization
 
 
-class Link(Enum):
-    """The state of a port's link."""
-
-    DOWN = "down"
-    UP = "up"
-    BOUNCING = "bouncing"
-    DISABLED = "administratively down"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessView:
-    """What a port shows. `summary` is the access in one word."""
+    """What a port shows. `link` is the state of its port link, `summary` the access in one word."""
 
     port: str
     link: str
@@ -40,7 +30,7 @@ class AccessView:
 
 
 def build_view(port: str, link: str, session: AccessSession | None) -> AccessView:
-    """Build the view of a port by its name, the state of its link, and its session, if there is one."""
+    """Build the view of a port by its name, the state of its port link, and its session, if there is one."""
     if session is None:
         return AccessView(port=port, link=link)
     granted = session.authorization or Authorization(server="")

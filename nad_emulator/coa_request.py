@@ -35,7 +35,7 @@ class Command(Enum):
     DISCONNECT = "disconnect"
 
 
-class RefusedError(Exception):
+class CoaRefusedError(Exception):
     """The request is not acted upon, for this reason: a NAK with this Error-Cause, or silence where that is None."""
 
     def __init__(self, cause: ErrorCause | None, reason: str) -> None:
@@ -104,16 +104,16 @@ _MATCHES: Mapping[str, Callable[[AccessSession, str], bool]] = {
 
 
 def parse_coa(packet: Packet, config: SwitchConfig, now: datetime) -> CoaRequest:
-    """Parse an authentic CoA-Request or Disconnect-Request. Raises `RefusedError`."""
+    """Parse an authentic CoA-Request or Disconnect-Request. Raises `CoaRefusedError`."""
     refusal = check(packet, now, window=config.event_timestamp_window)
     is_disconnect = packet.code == Code.DISCONNECT_REQUEST
     is_authorize_only = packet.integer(attribute.SERVICE_TYPE) == attribute.SERVICE_AUTHORIZE_ONLY
     if refusal is not None and refusal.error_cause is None:
-        raise RefusedError(None, refusal.reason)
+        raise CoaRefusedError(None, refusal.reason)
     if is_disconnect and is_authorize_only:
-        raise RefusedError(ErrorCause.INVALID_REQUEST, "a Disconnect-Request cannot ask to authorize only")
+        raise CoaRefusedError(ErrorCause.INVALID_REQUEST, "a Disconnect-Request cannot ask to authorize only")
     if refusal is not None:
-        raise RefusedError(refusal.error_cause, refusal.reason)
+        raise CoaRefusedError(refusal.error_cause, refusal.reason)
     _check_device(packet, config)
     pairs = _list_pairs(packet)
     keys = _list_keys(packet, pairs)
@@ -123,14 +123,16 @@ def parse_coa(packet: Packet, config: SwitchConfig, now: datetime) -> CoaRequest
     elif not is_disconnect:
         command, rerun = _find_command(pairs)
     if command in {Command.AUTHORIZE_ONLY, Command.DISCONNECT} and any(name != _SESSION_ID for name, _ in pairs):
-        raise RefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"a subscriber attribute has no place in {command.value}")
+        raise CoaRefusedError(
+            ErrorCause.UNSUPPORTED_ATTRIBUTE, f"a subscriber attribute has no place in {command.value}"
+        )
     if not keys:
-        raise RefusedError(ErrorCause.MISSING_ATTRIBUTE, "nothing in it identifies a session")
+        raise CoaRefusedError(ErrorCause.MISSING_ATTRIBUTE, "nothing in it identifies a session")
     return CoaRequest(command=command, keys=keys, rerun=rerun, state=packet.octets(attribute.STATE))
 
 
 def find_session(request: CoaRequest, sessions: Iterable[AccessSession]) -> AccessSession:
-    """Find the one session that all keys match. Raises `RefusedError`."""
+    """Find the one session that all keys match. Raises `CoaRefusedError`."""
     present = list(sessions)
     by_key = [{session for session in present if _MATCHES[name](session, value)} for name, value in request.keys]
     found = set.intersection(*by_key)
@@ -139,27 +141,27 @@ def find_session(request: CoaRequest, sessions: Iterable[AccessSession]) -> Acce
     names = ", ".join(name for name, _ in request.keys)
     if found:
         reason = f"{len(found)} sessions match {names}"
-        raise RefusedError(ErrorCause.MULTIPLE_SESSION_SELECTION_UNSUPPORTED, reason)
+        raise CoaRefusedError(ErrorCause.MULTIPLE_SESSION_SELECTION_UNSUPPORTED, reason)
     if any(by_key):
-        raise RefusedError(ErrorCause.INVALID_ATTRIBUTE_VALUE, f"no single session matches all of {names}")
-    raise RefusedError(ErrorCause.SESSION_CONTEXT_NOT_FOUND, f"no session matches {names}")
+        raise CoaRefusedError(ErrorCause.INVALID_ATTRIBUTE_VALUE, f"no single session matches all of {names}")
+    raise CoaRefusedError(ErrorCause.SESSION_CONTEXT_NOT_FOUND, f"no session matches {names}")
 
 
 def check_willingness(request: CoaRequest, session: AccessSession, config: SwitchConfig) -> None:
-    """Check what the switch is configured to do and able to do now. Raises `RefusedError`."""
+    """Check what the switch is configured to do and able to do now. Raises `CoaRefusedError`."""
     command = request.command
     if not config.dynamic_authorization:
         cause = ErrorCause.ADMINISTRATIVELY_PROHIBITED
         if command is Command.DISCONNECT:
             cause = ErrorCause.SESSION_CONTEXT_NOT_REMOVABLE
-        raise RefusedError(cause, "dynamic authorization is switched off here")
+        raise CoaRefusedError(cause, "dynamic authorization is switched off here")
     ignored = {Command.BOUNCE: config.ignore_bounce, Command.DISABLE: config.ignore_disable}
     if ignored.get(command, False):
-        raise RefusedError(ErrorCause.ADMINISTRATIVELY_PROHIBITED, f"the switch is told to ignore {command.value}")
+        raise CoaRefusedError(ErrorCause.ADMINISTRATIVELY_PROHIBITED, f"the switch is told to ignore {command.value}")
     if command is Command.AUTHORIZE_ONLY and not config.authorize_only:
-        raise RefusedError(ErrorCause.UNSUPPORTED_SERVICE, "the switch does not authorize only")
+        raise CoaRefusedError(ErrorCause.UNSUPPORTED_SERVICE, "the switch does not authorize only")
     if command in {Command.REAUTHENTICATE, Command.AUTHORIZE_ONLY} and session.is_busy:
-        raise RefusedError(ErrorCause.RESOURCES_UNAVAILABLE, "an authentication of this session is running")
+        raise CoaRefusedError(ErrorCause.RESOURCES_UNAVAILABLE, "an authentication of this session is running")
 
 
 def _check_device(packet: Packet, config: SwitchConfig) -> None:
@@ -173,7 +175,7 @@ def _check_device(packet: Packet, config: SwitchConfig) -> None:
     for type_, value in packet.attributes:
         if type_ in own and value not in own[type_]:
             reason = f"attribute {type_} ({value!r}) does not name this switch"
-            raise RefusedError(ErrorCause.NAS_IDENTIFICATION_MISMATCH, reason)
+            raise CoaRefusedError(ErrorCause.NAS_IDENTIFICATION_MISMATCH, reason)
 
 
 def _list_pairs(packet: Packet) -> list[tuple[str, str]]:
@@ -181,12 +183,12 @@ def _list_pairs(packet: Packet) -> list[tuple[str, str]]:
     known = _KNOWN if packet.code == Code.DISCONNECT_REQUEST else _KNOWN - _ONLY_IN_DISCONNECT
     for type_, _ in packet.attributes:
         if type_ not in known:
-            raise RefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"attribute {type_} is not supported")
+            raise CoaRefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"attribute {type_} is not supported")
     pairs = []
     for pair in packet.list_text(attribute.CISCO_AVPAIR):
         name, equals, value = pair.partition("=")
         if not equals or name not in {_SESSION_ID, _COMMAND, _REAUTHENTICATE_TYPE}:
-            raise RefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"Cisco-AVPair {name!r} is not supported")
+            raise CoaRefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"Cisco-AVPair {name!r} is not supported")
         pairs.append((name, value))
     return pairs
 
@@ -199,7 +201,7 @@ def _list_keys(packet: Packet, pairs: list[tuple[str, str]]) -> tuple[tuple[str,
             keys.append((_TEXT_KEYS[type_], value.decode("utf-8", "replace")))
         elif type_ in {attribute.FRAMED_IP_ADDRESS, attribute.NAS_PORT}:
             if len(value) != 4:
-                raise RefusedError(ErrorCause.INVALID_REQUEST, f"attribute {type_} does not have four octets")
+                raise CoaRefusedError(ErrorCause.INVALID_REQUEST, f"attribute {type_} does not have four octets")
             is_address = type_ == attribute.FRAMED_IP_ADDRESS
             keys.append(
                 (_FRAMED_IP, str(IPv4Address(value))) if is_address else (_NAS_PORT, str(int.from_bytes(value)))
@@ -212,17 +214,17 @@ def _find_command(pairs: list[tuple[str, str]]) -> tuple[Command, bool]:
     commands = {value for name, value in pairs if name == _COMMAND}
     types = {value for name, value in pairs if name == _REAUTHENTICATE_TYPE}
     if not commands and types:
-        raise RefusedError(ErrorCause.INVALID_REQUEST, "reauthenticate-type comes without its command")
+        raise CoaRefusedError(ErrorCause.INVALID_REQUEST, "reauthenticate-type comes without its command")
     if not commands:
-        raise RefusedError(ErrorCause.MISSING_ATTRIBUTE, "there is no subscriber:command in it")
+        raise CoaRefusedError(ErrorCause.MISSING_ATTRIBUTE, "there is no subscriber:command in it")
     if len(commands) > 1 or len(types) > 1:
-        raise RefusedError(ErrorCause.INVALID_REQUEST, "it asks for several things at once")
+        raise CoaRefusedError(ErrorCause.INVALID_REQUEST, "it asks for several things at once")
     word, kind = commands.pop(), next(iter(types), "")
     command = _COMMANDS.get(word)
     if command is None:
-        raise RefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"subscriber:command {word!r} is not supported")
+        raise CoaRefusedError(ErrorCause.UNSUPPORTED_ATTRIBUTE, f"subscriber:command {word!r} is not supported")
     if kind and command is not Command.REAUTHENTICATE:
-        raise RefusedError(ErrorCause.INVALID_REQUEST, f"reauthenticate-type does not belong to {word}")
+        raise CoaRefusedError(ErrorCause.INVALID_REQUEST, f"reauthenticate-type does not belong to {word}")
     if kind not in _RERUNS:
-        raise RefusedError(ErrorCause.INVALID_ATTRIBUTE_VALUE, f"reauthenticate-type {kind!r} is unknown")
+        raise CoaRefusedError(ErrorCause.INVALID_ATTRIBUTE_VALUE, f"reauthenticate-type {kind!r} is unknown")
     return command, _RERUNS[kind]

@@ -18,7 +18,7 @@ from nad_emulator.access_port import AccessPort
 from nad_emulator.access_session import AccessSession, SessionState
 from nad_emulator.accounting import TerminateCause
 from nad_emulator.authenticator import AuthenticationRequest
-from nad_emulator.coa_request import CoaRequest, Command, RefusedError, check_willingness, find_session, parse_coa
+from nad_emulator.coa_request import CoaRefusedError, CoaRequest, Command, check_willingness, find_session, parse_coa
 from nad_emulator.config import SwitchConfig
 from nad_emulator.session_attributes import pair
 from radius import attribute
@@ -77,7 +77,7 @@ class CoaServer:
             session = find_session(coa, [port.session for port in self._ports if port.session is not None])
             facts |= {"access_port": session.port.name, "session_id": session.session_id}
             check_willingness(coa, session, self._config)
-        except RefusedError as refusal:
+        except CoaRefusedError as refusal:
             if refusal.cause is None:
                 self._runtime.write("coa-ignored", refusal.reason, facts)
                 return None

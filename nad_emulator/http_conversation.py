@@ -19,7 +19,7 @@ from nad_emulator.http_message import (
     Body,
     Ending,
     Field,
-    MalformedMessageError,
+    MalformedHttpError,
     RequestHead,
     Target,
     parse_request,
@@ -111,7 +111,7 @@ class Conversation:
             target = head.find_authority() if head.method == "CONNECT" else head.find_target(self._origin)
         except HeadTooLongError:
             return await self._answer(431, "Request Header Fields Too Large", text=f"limit: {HEAD_LIMIT} octets\n")
-        except MalformedMessageError as error:
+        except MalformedHttpError as error:
             return await self._answer(400, "Bad Request", text=f"{error}\n")
         self._expect(self._patience.transfer)
         return await self._obey(head, target, self._forwarder.decide(head.method, target))

@@ -25,7 +25,7 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-class MalformedMessageError(ValueError):
+class MalformedHttpError(ValueError):
     """The octets are not an HTTP/1 head; `fault` says why in a few words."""
 
     def __init__(self, fault: str) -> None:
@@ -92,24 +92,24 @@ class RequestHead(Head):
     target: str
 
     def find_target(self, default: Target) -> Target:
-        """Find where the request goes; one in origin form goes to `default`'s host. Raises `MalformedMessageError`."""
+        """Find where the request goes; one in origin form goes to `default`'s host. Raises `MalformedHttpError`."""
         if self.target.startswith("/") or self.target == "*":
             return default._replace(path=self.target)
         try:
             parts = urlsplit(self.target)
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise MalformedMessageError(f"target {self.target!r}") from None
+            raise MalformedHttpError(f"target {self.target!r}") from None
         if parts.scheme != "http" or not host:
-            raise MalformedMessageError(f"target {self.target!r} is neither a path nor an http URL")
+            raise MalformedHttpError(f"target {self.target!r} is neither a path nor an http URL")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Target(host, 80 if port is None else port, path)
 
     def find_authority(self) -> Target:
-        """Find where a CONNECT goes. Raises `MalformedMessageError`."""
+        """Find where a CONNECT goes. Raises `MalformedHttpError`."""
         found = _AUTHORITY.fullmatch(self.target)
         if found is None or not 0 < int(found["port"]) < 65_536:
-            raise MalformedMessageError(f"{self.target!r} is not host:port")
+            raise MalformedHttpError(f"{self.target!r} is not host:port")
         return Target(found["host"], int(found["port"]), "/")
 
     @property
@@ -133,23 +133,23 @@ class ResponseHead(Head):
 
 
 def parse_request(data: bytes) -> RequestHead:
-    """Parse the head of a request, blank line included. Raises `MalformedMessageError`."""
+    """Parse the head of a request, blank line included. Raises `MalformedHttpError`."""
     line, fields = _parse_head(data)
     parts = line.split(" ")
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not parts[1] or not _VERSION.fullmatch(parts[2]):
-        raise MalformedMessageError(f"request line {line[:80]!r}")
+        raise MalformedHttpError(f"request line {line[:80]!r}")
     head = RequestHead(method=parts[0], target=parts[1], version=parts[2], fields=fields)
     _ = head.body
     return head
 
 
 def parse_response(data: bytes) -> ResponseHead:
-    """Parse the head of a response, blank line included. Raises `MalformedMessageError`."""
+    """Parse the head of a response, blank line included. Raises `MalformedHttpError`."""
     line, fields = _parse_head(data)
     version, _, rest = line.partition(" ")
     status, _, reason = rest.partition(" ")
     if not _VERSION.fullmatch(version) or not re.fullmatch(r"[1-9][0-9]{2}", status):
-        raise MalformedMessageError(f"status line {line[:80]!r}")
+        raise MalformedHttpError(f"status line {line[:80]!r}")
     head = ResponseHead(version=version, status=int(status), reason=reason, fields=fields)
     head.find_body("GET")
     return head
@@ -178,10 +178,10 @@ def render_answer(status: int, reason: str, fields: list[Field], text: str = "")
 
 
 def parse_chunk_size(line: bytes) -> int:
-    """Parse the line before a chunk, its extensions ignored. Raises `MalformedMessageError`."""
+    """Parse the line before a chunk, its extensions ignored. Raises `MalformedHttpError`."""
     digits = line.split(b";")[0].strip()
     if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", digits):
-        raise MalformedMessageError(f"chunk size {line[:40]!r}")
+        raise MalformedHttpError(f"chunk size {line[:40]!r}")
     return int(digits, 16)
 
 
@@ -197,7 +197,7 @@ def _parse_head(data: bytes) -> tuple[str, tuple[Field, ...]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not _TOKEN.fullmatch(name) or "\0" in value or "\n" in value or "\r" in value:
-            raise MalformedMessageError(f"field line {line[:80]!r}")
+            raise MalformedHttpError(f"field line {line[:80]!r}")
         fields.append((name, value.strip(" \t")))
     return first, tuple(fields)
 
@@ -208,10 +208,10 @@ def _find_body(head: Head, otherwise: Body) -> Body:
     lengths = set(head.list_values("content-length"))
     if codings:
         if codings[-1] != "chunked" or lengths:
-            raise MalformedMessageError("Transfer-Encoding does not end a body that Content-Length ends")
+            raise MalformedHttpError("Transfer-Encoding does not end a body that Content-Length ends")
         return Body(Ending.CHUNKED)
     if not lengths:
         return otherwise
     if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,18}", length := lengths.pop()):
-        raise MalformedMessageError("Content-Length is not one number")
+        raise MalformedHttpError("Content-Length is not one number")
     return Body(Ending.LENGTH, int(length))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from nad_emulator.http_message import Body, Ending, MalformedMessageError, parse_chunk_size
+from nad_emulator.http_message import Body, Ending, MalformedHttpError, parse_chunk_size
 
 _PIECE = 65_536
-CLOSING_ERRORS = (OSError, asyncio.IncompleteReadError, MalformedMessageError)
+CLOSING_ERRORS = (OSError, asyncio.IncompleteReadError, MalformedHttpError)
 """What ends a conversation from the outside: the peer went away, or stopped in the middle, or talks nonsense."""
 
 
@@ -52,11 +52,11 @@ class Stream:
         return data
 
     async def read_line(self) -> bytes:
-        """Read a line; raises `IncompleteReadError` at the end and `MalformedMessageError` for an endless one."""
+        """Read a line; raises `IncompleteReadError` at the end and `MalformedHttpError` for an endless one."""
         try:
             data = await self._reader.readuntil(b"\r\n")
         except asyncio.LimitOverrunError:
-            raise MalformedMessageError("a line of the body does not end") from None
+            raise MalformedHttpError("a line of the body does not end") from None
         self._note(len(data), 0)
         return data
 

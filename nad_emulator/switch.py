@@ -1,7 +1,8 @@
 """The wired switch: put together from its configuration, powered up and down.
 
-Cables outlive the power: what is plugged in while the switch is off begins a session when it comes up. Everything else
-is gone with the power: sessions, server health, downloaded lists, counters, ports shut by a CoA. Nobody is told.
+Cables outlive the power: what is plugged in loses its link with the power, and begins a session when it comes up again.
+Everything else is gone with the power: sessions, server health, downloaded lists, counters, ports shut by a CoA. No
+server is told.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from nac.cable import LinkWatcher
 from nac.identity import parse_mac
 from nac.owned_tasks import OwnedTasks
 from nac.runtime import Runtime
-from nad_emulator.access_port import AccessPort, Attachment, NoSessionError, SwitchServices
-from nad_emulator.access_view import AccessView, Link
+from nad_emulator.access_port import AccessPort, NoSessionError, SwitchServices
+from nad_emulator.access_view import AccessView
 from nad_emulator.accounting import StrayRecord
 from nad_emulator.acl import Acl, parse_acl
 from nad_emulator.authenticator import Authenticator
@@ -28,6 +29,7 @@ from nad_emulator.fail_over import FailOverClient
 from nad_emulator.http_proxy import HttpProxy
 from nad_emulator.identifiers import Identifiers
 from nad_emulator.port_forwarder import PortForwarder
+from nad_emulator.port_link import Attachment, PortLinkState
 
 
 class PortCable:
@@ -54,20 +56,20 @@ class PortCable:
 
     @property
     def is_up(self) -> bool:
-        """Whether the endpoint sees a link: it notices a port that is down, but not that the switch has no power."""
-        return self.attachment is not None and (self.port is None or self.port.link is Link.UP)
+        """Whether the endpoint sees a link: a switch without power gives none."""
+        return self.port is not None and self.port.port_link.state is PortLinkState.UP
 
     def watch(self, watcher: LinkWatcher | None) -> None:
-        """Let `watcher` be called when the port took the link down or let it come up again."""
+        """Let `watcher` be called when the switch took the link down or let it come up again."""
         self._watcher = watcher
 
     async def tell(self) -> None:
-        """Call the watcher, if there is one."""
-        if self._watcher is not None:
+        """Call the watcher, if anything is plugged in and somebody watches."""
+        if self.attachment is not None and self._watcher is not None:
             await self._watcher()
 
     async def plug(self, mac: str, address: str) -> None:
-        """Bring the link up, without waiting for authentication. Raises `ValueError` for a MAC that is none."""
+        """Bring the link up, without waiting for authentication. Raises `ValueError` for what is not a MAC."""
         self.attachment = Attachment(parse_mac(mac), address)
         if self.port is not None:
             self.port.attach(self.attachment)
@@ -80,7 +82,7 @@ class PortCable:
 
 
 class Switch:
-    """A wired switch. Raises `AclSyntaxError` when made with an access list that is none."""
+    """A wired switch. Raises `AclSyntaxError` when made with a malformed access list."""
 
     kind = "switch"
 
@@ -115,7 +117,8 @@ class Switch:
         try:
             await powered.start({name: cable.proxy_port for name, cable in self._cables.items()})
         except BaseException:
-            await powered.stop()
+            await powered.fall_silent()
+            await powered.close()
             raise
         self._powered = powered
         for name, cable in self._cables.items():
@@ -123,14 +126,18 @@ class Switch:
             cable.proxy_port = powered.bound[f"proxy {name}"]
             if cable.attachment is not None:
                 cable.port.attach(cable.attachment)
+        await self._tell_port_links()
 
     async def stop(self) -> None:
-        """Cut the power: nothing more is sent."""
+        """Cut the power: nothing more is sent, and whoever is plugged in has lost the link."""
         powered, self._powered = self._powered, None
+        if powered is None:
+            return
         for cable in self._cables.values():
             cable.port = None
-        if powered is not None:
-            await powered.stop()
+        await powered.fall_silent()
+        await self._tell_port_links()  # before connections break: an endpoint without a link does not wonder why
+        await powered.close()
 
     @property
     def port_names(self) -> tuple[str, ...]:
@@ -144,7 +151,7 @@ class Switch:
     def access(self, port_name: str) -> AccessView:
         """What a port enforces at present. Raises `KeyError`."""
         port = self._cables[port_name].port
-        return AccessView(port=port_name, link=Link.DOWN.value) if port is None else port.view()
+        return AccessView(port=port_name, link=PortLinkState.DOWN.value) if port is None else port.view()
 
     def shut(self, port_name: str) -> None:
         """Take a port down, as ``shutdown`` does. Raises `KeyError`."""
@@ -176,6 +183,10 @@ class Switch:
         Raises `KeyError` for the port, `NoSessionError`, `UnknownServerError`.
         """
         self._find_powered(port_name).misdirect(record, server=server)
+
+    async def _tell_port_links(self) -> None:
+        for cable in self._cables.values():
+            await cable.tell()
 
     def _find_powered(self, port_name: str) -> AccessPort:
         """Find a port of the running switch; without power there is no session anywhere."""
@@ -214,7 +225,7 @@ class _PoweredSwitch:
                 port,
                 switch=services,
                 on_change=partial(self._recheck, port.name),
-                on_link=partial(self._tell_link, cables[port.name]),
+                on_port_link=partial(self._tell_port_link, cables[port.name]),
             )
             for port in config.ports
         }
@@ -242,16 +253,19 @@ class _PoweredSwitch:
         for proxy in self._proxies.values():
             await proxy.start()
 
-    async def stop(self) -> None:
-        """End every task, close every socket."""
+    async def fall_silent(self) -> None:
+        """End every task and close what requests are sent or taken by; connections of endpoints are as they were."""
         if self._coa_server is not None:
             await self._coa_server.stop()
         await self._tasks.cancel()
         self._client.close()
+
+    async def close(self) -> None:
+        """Close the data planes."""
         for proxy in self._proxies.values():
             await proxy.stop()
 
-    def _tell_link(self, cable: PortCable) -> None:
+    def _tell_port_link(self, cable: PortCable) -> None:
         self._tasks.spawn(cable.tell(), name="link of an access port")
 
     def _recheck(self, port: str) -> None:

@@ -21,11 +21,12 @@ from nac.journal import Journal, JournalRecord
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
-from psn.portal.server import PortalConfig, PosturePortal
+from psn.config import PsnConfig, PsnPorts
+from psn.portal.server import PosturePortal
 from psn.posture.policy import PostureSettings
-from psn.posture.result import PostureResult
 from psn.session import Session
 from psn.session_cache import SessionCache
+from tests.psn.noted_results import NotedResults
 
 MAC = "02:00:00:00:10:01"
 ADDRESS = "127.0.10.1"
@@ -45,7 +46,8 @@ class Wire:
         self.is_open = False
         self.silent: set[str] = set()
         self.requests: list[str] = []
-        self.results: list[PostureResult] = []
+        self.sink = NotedResults()
+        self.results = self.sink.results
         self.plugged: list[tuple[str, str]] = []
         self.gateway = "127.0.3.1"
         self.proxy_url = ""
@@ -87,12 +89,16 @@ class Wire:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.authority.issue_cert(certificate_name or fqdn).configure_cert(tls)
         sessions = SessionCache()
-        config = PortalConfig(
-            fqdn=fqdn, address="127.0.0.1", tls=tls, portal_port=0, posture_port=0, backup_servers=("psn9.lab.test",)
+        config = PsnConfig(
+            name=name,
+            fqdn=fqdn,
+            address="127.0.0.1",
+            ports=PsnPorts(portal=0, posture=0),
+            posture=settings,
+            tls=tls,
+            backup_servers=("psn9.lab.test",),
         )
-        portal = PosturePortal(
-            config, self.runtime(name), sessions=sessions, settings=settings, on_result=self.results.append
-        )
+        portal = PosturePortal(config, self.runtime(name), sessions=sessions, sink=self.sink)
         await portal.start()
         self._portals.append(portal)
         self.hosts[fqdn] = ("127.0.0.1", portal.ports["portal"])

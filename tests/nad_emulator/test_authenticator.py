@@ -46,7 +46,7 @@ async def test_a_mab_request_carries_what_a_switch_sends(bench: Bench) -> None:
     authenticator, session = build(bench, bench.serve((Code.ACCESS_ACCEPT, [])))
     await authenticator.authenticate(session, MAB)
     [request] = bench.servers[0].requests
-    hidden = request.get_octets(attribute.USER_PASSWORD)
+    hidden = request.index[attribute.USER_PASSWORD]
     assert Secret("testing123").reveal_password(hidden, request.authenticator) == b"02000000ab01"
     shown = [pair for pair in request.attributes if pair[0] not in {80, attribute.USER_PASSWORD}]
     assert shown == [

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nad_emulator.acl import parse_acl
 from nad_emulator.authorization import Authorization, UnknownAclError, build_enforcement, decode_authorization
 from radius import attribute
-from radius.packet import Attribute, Code, integer, packet_of, text
+from radius.packet import Attribute, Code, integer, text
+from tests.radius.packets import packet_of
 
 URL = "https://psn1.lab.test:8443/portal/gateway?sessionId=7F000301000000010002E185&portal=27b1bc30&action=cpp&token=ab"
 LISTS = {"ACL-POSTURE-REDIRECT": parse_acl("ACL-POSTURE-REDIRECT", ["permit tcp any any eq www"])}

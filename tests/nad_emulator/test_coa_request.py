@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from nad_emulator.access_session import AccessSession, SessionState
 from nad_emulator.coa_request import (
+    CoaRefusedError,
     CoaRequest,
     Command,
-    RefusedError,
     check_willingness,
     find_session,
     parse_coa,
@@ -21,7 +21,8 @@ from nad_emulator.coa_request import (
 from nad_emulator.config import AccessPortConfig, SwitchConfig
 from radius import attribute
 from radius.dynamic_authorization import ErrorCause
-from radius.packet import Attribute, Code, address, integer, packet_of, text
+from radius.packet import Attribute, Code, address, integer, text
+from tests.radius.packets import packet_of
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SESSION_ID = "7F000301000000010002E185"
@@ -43,7 +44,7 @@ def parse(*attributes: Attribute, code: Code = Code.COA_REQUEST) -> CoaRequest:
 
 
 def refusal(*attributes: Attribute, code: Code = Code.COA_REQUEST) -> ErrorCause | None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(CoaRefusedError) as caught:
         parse(*attributes, code=code)
     return caught.value.cause
 
@@ -205,7 +206,7 @@ def test_any_attributes_are_a_request_or_are_refused(code: Code, attributes: lis
     try:
         request = parse(*attributes, code=code)
         find_session(request, [build_session(1)])
-    except RefusedError:
+    except CoaRefusedError:
         return
 
 
@@ -234,7 +235,7 @@ def test_all_keys_together_identify_a_session() -> None:
 
 
 def find_refusal(*keys: Attribute, sessions: list[AccessSession]) -> ErrorCause | None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(CoaRefusedError) as caught:
         find_session(parse(REAUTHENTICATE, *keys), sessions)
     return caught.value.cause
 
@@ -268,7 +269,7 @@ def test_508_multiple_session_selection_unsupported() -> None:
 def willingness(
     command: Command, config: SwitchConfig = CONFIG, *, state: SessionState = SessionState.AUTHORIZED
 ) -> ErrorCause | None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(CoaRefusedError) as caught:
         check_willingness(CoaRequest(command=command, keys=()), build_session(state=state), config)
     return caught.value.cause
 

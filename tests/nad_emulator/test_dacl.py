@@ -9,7 +9,8 @@ import pytest
 from nad_emulator.dacl import DaclDownloadError, DaclStore, decode_lines
 from nad_emulator.fail_over import FailOverClient
 from radius import attribute
-from radius.packet import Attribute, Code, Packet, packet_of, text
+from radius.packet import Attribute, Code, Packet, text
+from tests.radius.packets import packet_of
 
 if TYPE_CHECKING:
     from tests.nad_emulator.conftest import Bench, Script

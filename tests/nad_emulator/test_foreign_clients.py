@@ -69,7 +69,7 @@ async def curl(switch: Switch, *arguments: str) -> tuple[int, str]:
     if CURL is None:
         pytest.skip("curl is missing")
     process = await asyncio.create_subprocess_exec(
-        CURL, "-sS", "-m", "10", "-x", switch.cable(PORT).proxy_url, *arguments, stdout=-1, stderr=-2
+        CURL, "-sS", "-m", "30", "--noproxy", "", "-x", switch.cable(PORT).proxy_url, *arguments, stdout=-1, stderr=-2
     )
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode()

@@ -10,7 +10,7 @@ from nad_emulator.http_message import (
     NO_BODY,
     Body,
     Ending,
-    MalformedMessageError,
+    MalformedHttpError,
     Target,
     parse_chunk_size,
     parse_request,
@@ -46,7 +46,7 @@ def test_a_request_goes_where_its_target_says_else_to_the_gateway(target: str, e
     "target", ["https://psn1/", "ftp://x/", "http:///x", "http://x:99999/", "www.lab.test", "http://[/"]
 )
 def test_a_target_the_data_plane_does_not_know_is_malformed(target: str) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedHttpError):
         parse_request(request(f"GET {target} HTTP/1.1")).find_target(GATEWAY)
 
 
@@ -60,7 +60,7 @@ def test_connect_names_host_and_port() -> None:
     "target", ["psn1.lab.test", "psn1.lab.test:0", "psn1.lab.test:65536", "[::1]:443", ":443", "/"]
 )
 def test_connect_to_anything_else_is_malformed(target: str) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedHttpError):
         parse_request(request(f"CONNECT {target} HTTP/1.1")).find_authority()
 
 
@@ -83,7 +83,7 @@ def test_connect_to_anything_else_is_malformed(target: str) -> None:
     ],
 )
 def test_what_is_not_a_request_head_is_malformed(head: bytes) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedHttpError):
         parse_request(head)
 
 
@@ -120,7 +120,7 @@ def test_the_body_of_a_response_depends_on_method_and_status(
 
 @pytest.mark.parametrize("line", ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 OK", "200"])
 def test_what_is_not_a_status_line_is_malformed(line: str) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedHttpError):
         parse_response(request(line))
 
 
@@ -185,7 +185,7 @@ def test_a_chunk_size_is_hexadecimal_with_extensions_ignored(line: bytes, size: 
 
 @pytest.mark.parametrize("line", [b"\r\n", b"-1\r\n", b"0x10\r\n", b"g\r\n", b"1" * 20 + b"\r\n"])
 def test_another_chunk_size_is_malformed(line: bytes) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedHttpError):
         parse_chunk_size(line)
 
 
@@ -194,7 +194,7 @@ def test_any_octets_are_a_head_or_the_documented_error(data: bytes) -> None:
     for parse in (parse_request, parse_response):
         try:
             head = parse(data + b"\r\n\r\n")
-        except MalformedMessageError:
+        except MalformedHttpError:
             continue
         _ = head.keeps_alive, head.list_end_to_end()
 
@@ -204,6 +204,6 @@ def test_any_target_is_found_or_the_documented_error(target: str) -> None:
     try:
         head = parse_request(request(f"GET {target} HTTP/1.1"))
         found = head.find_target(GATEWAY)
-    except MalformedMessageError:
+    except MalformedHttpError:
         return
     assert parse_request(render_request(head, found)).find_target(GATEWAY).path == found.path

@@ -83,6 +83,49 @@ async def test_what_is_plugged_in_begins_a_new_session_when_the_power_comes_back
     assert len(server.list_requests(Code.ACCOUNTING_REQUEST)) == 2
 
 
+async def test_whoever_is_plugged_in_loses_the_link_with_the_power_and_has_it_again(bench: Bench) -> None:
+    bench.add_server()
+    switch = await bench.start_switch()
+    cable, links = switch.cable(PORT), list[bool]()
+
+    async def note() -> None:
+        links.append(cable.is_up)
+
+    cable.watch(note)
+    switch.cable(OTHER_PORT).watch(note)  # nothing is plugged in there, so nobody hears of it
+    await bench.plug(switch)
+    await switch.stop()
+    await switch.stop()
+    assert links == [False]
+    assert not cable.is_up
+    await switch.start()
+    await switch.start()
+    assert links == [False, True]
+    assert not bench.list_records("session-ended")
+
+
+async def test_power_ends_what_keeps_a_port_down(bench: Bench) -> None:
+    bench.add_server()
+    switch = await bench.start_switch()
+    await bench.plug(switch)
+    switch.shut(PORT)
+    assert not switch.cable(PORT).is_up
+    await switch.stop()
+    await bench.wait_after(switch.start(), "accounting-start")
+    assert switch.cable(PORT).is_up
+
+
+async def test_a_cable_that_is_plugged_into_a_switch_without_power_waits_for_it(bench: Bench) -> None:
+    bench.add_server()
+    switch = await bench.start_switch()
+    cable = switch.cable(PORT)
+    await switch.stop()
+    await cable.plug("02:00:00:00:10:01", "127.0.10.1")
+    assert not cable.is_up
+    await bench.wait_after(switch.start(), "accounting-start")
+    assert cable.is_up
+
+
 async def test_unplugging_a_switch_without_power_is_not_forgotten(bench: Bench) -> None:
     bench.add_server()
     switch = await bench.start_switch()
