@@ -38,7 +38,7 @@ class AgentProfile:
     remediation_timer: timedelta = timedelta(minutes=4)
 
     def __post_init__(self) -> None:
-        """Refuse values outside the ranges of the profile editor, and servers that are none; raises `ValueError`."""
+        """Raise `ValueError` for a value outside the ranges of the profile editor, and for what is not a server."""
         for entry in self.call_home:
             parse_call_home(entry)
         _verify_range("network transition delay", self.network_transition_delay, 2, 30)

@@ -15,8 +15,8 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -31,11 +31,15 @@ Statement = tuple[str, Sequence[Value]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """What a database holds. `application` marks the files of one kind of node (``PRAGMA application_id``)."""
+    """What a database holds. `application` marks the files of one kind of node (``PRAGMA application_id``).
+
+    `upgrades` are scripts by the version that they make the next one of; a file of an older one is of no use.
+    """
 
     application: int
     version: int
     script: str
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 class DatabaseError(OSError):
@@ -189,7 +193,8 @@ class Database:
         is_new = not (application or version or objects)
         if not is_new and application != schema.application:
             raise DatabaseUnusableError(f"{self._name} belongs to a node of another kind or to another program")
-        if not is_new and version != schema.version:
+        missing = range(version, schema.version)
+        if not is_new and (version > schema.version or not all(step in schema.upgrades for step in missing)):
             text = f"{self._name} is of schema version {version}, this release knows version {schema.version}"
             raise DatabaseUnusableError(text)
         connection.execute("PRAGMA journal_mode=WAL")
@@ -197,6 +202,9 @@ class Database:
         if is_new:
             marks = f"PRAGMA application_id={schema.application}; PRAGMA user_version={schema.version}"
             connection.executescript(f"BEGIN; {schema.script}; {marks}; COMMIT")
+            return
+        for step in missing:
+            connection.executescript(f"BEGIN; {schema.upgrades[step]}; PRAGMA user_version={step + 1}; COMMIT")
 
     def _close(self) -> None:
         with self._mutex:

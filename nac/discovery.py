@@ -31,6 +31,8 @@ NG_DISCOVERY_PATH = "/auth/ng-discovery"
 AGENT_CONFIGURATION_PATH = "/auth/anyconnect"
 PACKAGE_PATH = "/auth/provisioning/download"
 POSTURE_PATH = "/auth/perfigo_validate.jsp"
+CA_PATH = "/ca.pem"
+"""Ours: the lab's CA certificate, for whoever asks; no session is touched by it."""
 
 POSTURE_DOMAIN = "posture_domain"
 PDP_HEADER = "X-ISE-PDP"

@@ -11,7 +11,7 @@ import logging
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from radius.observer import Observer
+from nac.journal import Observer
 
 _MALFORMED = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 """What the library raises where a peer sends what is no HTTP, or goes away."""

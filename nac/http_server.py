@@ -1,8 +1,10 @@
-"""What all HTTP servers have in common: a body within bounds, and one sentence for what a peer did wrong."""
+"""What all HTTP servers have in common: ports, a body within bounds, one sentence for what a peer did wrong."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.utils import format_datetime
@@ -11,10 +13,69 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from nac.binding import bind_tcp
 from nac.clock import Clock
+from nac.http_log import build_http_log
+from nac.journal import Observer
+
+SHUTDOWN_TIMEOUT = timedelta(seconds=1)
+"""For requests under way when a server stops."""
 
 Refuse = Callable[[web.Request, HTTPStatus, str], web.StreamResponse]
 """Told what a request is refused with and why; gives the answer in the server's own form."""
+
+
+class HttpListener:
+    """The ports of one HTTP server: opened together or not at all, and closed together."""
+
+    def __init__(
+        self, build: Callable[[], web.Application], *, observe: Observer, event: str, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Have the application built at each start, once `ports` are bound; what is no HTTP is told as `event`."""
+        self._build = build
+        self._observe = observe
+        self._event = event
+        self._tls = tls
+        self._sockets: list[socket.socket] = []
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The bound ports, in the order of their addresses; none while stopped."""
+        return tuple(sock.getsockname()[1] for sock in self._sockets)
+
+    @property
+    def server(self) -> web.Server:
+        """What serves a connection, for those who accept theirs by hand; only between `start` and `stop`."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        return self._runner.server
+
+    async def start(self, *addresses: tuple[str, int]) -> None:
+        """Open these addresses and ports; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
+        try:
+            for address, port in addresses:
+                self._sockets.append(bind_tcp(address, port))
+            log = build_http_log(self._observe, event=self._event)
+            shutdown_timeout = SHUTDOWN_TIMEOUT.total_seconds()
+            self._runner = web.AppRunner(self._build(), access_log=None, logger=log, shutdown_timeout=shutdown_timeout)
+            await self._runner.setup()
+            for sock in self._sockets:
+                await web.SockSite(self._runner, sock, ssl_context=self._tls).start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close every port and connection; a second call does nothing."""
+        sockets, self._sockets = self._sockets, []
+        runner, self._runner = self._runner, None
+        try:
+            if runner is not None:
+                await runner.cleanup()
+        finally:
+            for sock in sockets:
+                sock.close()
 
 
 class RefusedError(Exception):

@@ -19,7 +19,7 @@ STATE_PREFIX = "ReauthSession:"
 
 @lru_cache(maxsize=65_536)
 def find_mac(text: str) -> str | None:
-    """Find the MAC that a text spells (``0200.0000.1001``, ``02-00-...``, ``020000001001``); None if it is none."""
+    """Find the MAC that a text spells (``0200.0000.1001``, ``02-00-...``, ``020000001001``), or None."""
     if not 12 <= len(text) <= 17:
         return None
     digits = text.replace("-", "").replace(":", "").replace(".", "")
@@ -30,8 +30,15 @@ def find_mac(text: str) -> str | None:
     return octets.hex(":").upper() if len(octets) == 6 and len(digits) == 12 else None
 
 
+def make_printable(text: str) -> str:
+    """Replace what cannot be printed by question marks, as control characters are in syslog (`nac.syslog`)."""
+    if text.isprintable():
+        return text
+    return "".join([character if character.isprintable() else "?" for character in text])
+
+
 def parse_mac(text: str) -> str:
-    """Parse a MAC in any usual spelling; raises `ValueError` where it is none."""
+    """Parse a MAC in any usual spelling; raises `ValueError` for any other text."""
     mac = find_mac(text)
     if mac is None:
         raise ValueError(f"{text!r} is not a MAC address")

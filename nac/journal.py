@@ -2,7 +2,7 @@
 
 The human log, the scenario's timeline, the assertions and the control API are all rendered from it, never the
 other way round. Secrets and passwords are never in it. Facts are short and plain (str, int, float, bool, None),
-and free of anything that differs between two runs of the same seed, except under the names in `VOLATILE_FACTS`.
+and the same in two runs of one seed, except for ephemeral ports (`port`) and log text that holds them (`log`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nac.clock import Clock
-from radius.observer import Observer as Observer  # so that the rooms find it beside the journal
 
 Fact = str | int | float | bool | None
-Listener = Callable[["JournalRecord"], None]
 
-VOLATILE_FACTS = frozenset({"port", "log"})
-"""Names of facts that may differ between two runs of one seed: ephemeral ports, and log text that holds them."""
+Observer = Callable[[str, str, Mapping[str, Fact]], None]
+"""`observe(event, reason, facts)` writes one record of one node; what RADIUS, which knows no journal, has of its own
+(`radius.observer`) is of the same form."""
+
+Listener = Callable[["JournalRecord"], None]
 
 NO_FACTS: Mapping[str, Fact] = {}
 

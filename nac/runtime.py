@@ -1,4 +1,4 @@
-"""What every node is given: time, chance, the journal, and a few shared settings of its deployment."""
+"""What every node is given: time, chance, the journal, and the gate its datagrams pass."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nac.clock import Clock
-from nac.journal import NO_FACTS, Fact, Journal
+from nac.journal import NO_FACTS, Fact, Journal, Observer
 from radius.gate import Gate
-from radius.observer import Observer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

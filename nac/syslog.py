@@ -14,14 +14,14 @@ lines and paragraphs never enter a line; they become ``?``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from nac.syslog_catalogue import LEVELS, CatalogueEntry
 
 LOCAL6 = 22
-"""The default facility of the targets named LogCollector."""
+"""The facility of the targets named LogCollector, as it is by default."""
 
 SHORTEST_LENGTH, LONGEST_LENGTH, DEFAULT_LENGTH = 200, 8192, 1024
 """Octets: the range of a remote target's maximum length, and its default."""
@@ -45,7 +45,6 @@ _ESCAPES = str.maketrans(
 _SPECIAL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029,;\\{}]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ITEMS = re.compile(r"(?:[^,\\]|\\.?)+", re.DOTALL)
-_RESPONSE_ITEMS = re.compile(r"(?:[^;\\]|\\.?)+", re.DOTALL)
 
 _TIME = r"[A-Z][a-z]{2} {1,2}[0-9]{1,2} (?:[0-9]{4} )?[0-9:]{8}(?:\.[0-9]{1,9})?(?: (?:[A-Z]{1,5}|[+-][0-9:]{4,5}):?)?"
 _FRAME = re.compile(
@@ -96,21 +95,6 @@ def parse_attributes(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def render_response(pairs: Iterable[tuple[str, str]]) -> str:
-    """Render the attributes of a RADIUS reply as one part of the key list: ``Response={key=value; key=value; }, ``."""
-    return "Response={" + "".join([f"{key}={value.translate(_ESCAPES)}; " for key, value in pairs]) + "}, "
-
-
-def parse_response(value: str) -> list[tuple[str, str]]:
-    """Parse the value of `Response`, braces included or not."""
-    pairs = []
-    for item in _RESPONSE_ITEMS.findall(value.removeprefix("{").removesuffix("}")):
-        key, _, text = item.lstrip(" ").partition("=")
-        if key:
-            pairs.append((key, _unescape(text)))
-    return pairs
-
-
 def _unescape(value: str) -> str:
     return _ESCAPED.sub(r"\1", value) if "\\" in value else value
 
@@ -118,14 +102,13 @@ def _unescape(value: str) -> str:
 class SyslogEncoder:
     """Encode the records of one node for one target, numbering them from one."""
 
-    def __init__(self, host: str, *, facility: int = LOCAL6, maximum_length: int = DEFAULT_LENGTH) -> None:
+    def __init__(self, host: str, *, maximum_length: int = DEFAULT_LENGTH) -> None:
         """Raise `ValueError` for a host name with blanks or over 64 octets, or a length outside 200..8192."""
         if not re.fullmatch(rf"[!-~]{{1,{LONGEST_HOST}}}", host):
             raise ValueError(f"{host!r} cannot be a syslog host name: 1 to {LONGEST_HOST} visible ASCII characters")
         if not SHORTEST_LENGTH <= maximum_length <= LONGEST_LENGTH:
             raise ValueError(f"the maximum syslog length must be {SHORTEST_LENGTH} to {LONGEST_LENGTH}")
         self.host = host
-        self.facility = facility
         self.maximum_length = maximum_length
         self.records = 0
         self._second = self._next_second = _NEVER
@@ -170,7 +153,7 @@ class SyslogEncoder:
 
     def _render_entry(self, entry: CatalogueEntry) -> tuple[str, str]:
         """Render what all records of one kind share within one second: frame up to the message id, and head."""
-        priority = self.facility * 8 + LEVELS[entry.severity]
+        priority = LOCAL6 * 8 + LEVELS[entry.severity]
         frame = f"<{priority}>{self._bsd_time} {self.host} {entry.category} "
         head = f"{entry.code} {entry.severity} {entry.message_class}: {entry.text}, "
         self._known[entry.code] = frame, head
@@ -276,7 +259,7 @@ def parse_record(*, host: str, category: str, text: str) -> SyslogRecord:
     try:
         at = datetime.fromisoformat(f"{found['at']}{found['zone']}")
     except ValueError as error:
-        raise MalformedSyslogError(f"the time is none ({error})") from None
+        raise MalformedSyslogError(f"the time is malformed ({error})") from None
     return SyslogRecord(
         host=host,
         category=category,

@@ -294,3 +294,23 @@ async def test_disk_that_takes_no_more_fails_what_it_does_not_take_and_nothing_e
     assert "psn1.sqlite cannot be used: " in output
     assert process.returncode == 0
     assert await reopen(path) == ["one", "three", "four"]
+
+
+async def test_a_file_of_an_earlier_release_is_brought_up_step_by_step(path: Path) -> None:
+    await open_and_write(path, "one")
+    upgrades = {1: "ALTER TABLE fact ADD COLUMN more TEXT", 2: "UPDATE fact SET more = word || '!'"}
+    for _ in range(2):  # the second time there is nothing to do
+        database = Database(path)
+        await database.open(Schema(application=SCHEMA.application, version=3, script="", upgrades=upgrades))
+        assert await database.read("SELECT word, more FROM fact") == [("one", "one!")]
+        await database.close()
+    with pytest.raises(DatabaseUnusableError, match="is of schema version 3, this release knows version 1"):
+        await Database(path).open(SCHEMA)
+
+
+@pytest.mark.parametrize("upgrades", [{2: ""}, {1: "DROP TABLE fact; DROP TABLE absent", 2: ""}])
+async def test_a_file_that_cannot_be_brought_up_is_left_as_it_is(path: Path, upgrades: dict[int, str]) -> None:
+    await open_and_write(path, "one")
+    with pytest.raises(DatabaseError):
+        await Database(path).open(Schema(application=SCHEMA.application, version=3, script="", upgrades=upgrades))
+    assert await reopen(path) == ["one"]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nac.identity import find_mac, parse_mac, render_ios_session_id, render_mac_hyphens, render_mac_plain
+from nac.identity import (
+    find_mac,
+    make_printable,
+    parse_mac,
+    render_ios_session_id,
+    render_mac_hyphens,
+    render_mac_plain,
+)
 
 MAC = "02:00:00:AB:10:01"
 SPELLINGS = [
@@ -83,3 +90,10 @@ def test_session_id_of_ios_is_address_counter_and_uptime(
 ) -> None:
     """The prefix 0A3E946C is 10.62.148.108 (posture.md 2.2); both counters wrap after 32 bits."""
     assert render_ios_session_id(address, counter, uptime_ms) == session_id
+
+
+@pytest.mark.parametrize(
+    ("text", "printable"), [("a b\U0001f600é", "a b\U0001f600é"), ("a\nb\0", "a?b?"), ("\u202eevil\u2028", "?evil?")]
+)
+def test_what_cannot_be_printed_becomes_a_question_mark(text: str, printable: str) -> None:
+    assert make_printable(text) == printable

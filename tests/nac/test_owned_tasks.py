@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from nac.owned_tasks import OwnedTasks
+from posturelab.clock import LabLoop
 
 
 async def test_the_owner_ends_its_tasks_and_waits_until_they_have_cleaned_up() -> None:
@@ -40,11 +41,19 @@ async def test_a_task_that_fails_reports_to_the_loop() -> None:
         raise context["exception"]
 
 
-async def test_joining_waits_for_the_tasks_but_no_longer_than_told() -> None:
-    tasks = OwnedTasks()
-    await tasks.join(1)
-    tasks.spawn(asyncio.sleep(0.01), name="short")
-    tasks.spawn(asyncio.sleep(3600), name="long")
-    await tasks.join(0.05)
-    assert len(tasks) == 1
-    await tasks.cancel()
+def test_joining_waits_for_the_tasks_but_no_longer_than_told() -> None:
+    async def join() -> list[float]:
+        tasks, now = OwnedTasks(), asyncio.get_running_loop().time
+        await tasks.join(1)
+        ends = [now()]
+        tasks.spawn(asyncio.sleep(10), name="short")
+        tasks.spawn(asyncio.sleep(3600), name="long")
+        await tasks.join(60)
+        assert len(tasks) == 1
+        ends.append(now())
+        await tasks.join(3600)
+        assert len(tasks) == 0
+        return [*ends, now()]
+
+    with asyncio.Runner(loop_factory=lambda: LabLoop(virtual=True)) as runner:
+        assert runner.run(join()) == pytest.approx([0, 60, 3600])
