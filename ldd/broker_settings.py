@@ -23,7 +23,7 @@ class BrokerSettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
-    """Raises `BrokerSettingsError` where a URL is none of a broker.
+    """Raises `BrokerSettingsError` where a URL is not of the form of a broker's.
 
     `urls` are `amqp://user:password@host:port/vhost`, or `amqps://…` for TLS, and are tried in turn. By `ca_path` the
     broker's certificate is judged (None: by the authorities that the machine trusts); with `certificate_path` and
@@ -58,12 +58,14 @@ class BrokerSettings:
         try:
             context = ssl.create_default_context(cafile=self.ca_path)
         except (OSError, ssl.SSLError) as error:
-            raise BrokerSettingsError(f"{self.ca_path} is no certificate of an authority: {_name(error)}") from None
+            raise BrokerSettingsError(f"{self.ca_path} is not a certificate of an authority: {_name(error)}") from None
         if self.certificate_path is not None:
             try:
                 context.load_cert_chain(self.certificate_path, self.key_path)
             except (OSError, ssl.SSLError) as error:
-                reason = f"{self.certificate_path} and {self.key_path} are no certificate and key: {_name(error)}"
+                reason = (
+                    f"{self.certificate_path} and {self.key_path} are not a certificate and its key: {_name(error)}"
+                )
                 raise BrokerSettingsError(reason) from None
         return context
 

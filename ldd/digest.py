@@ -31,7 +31,7 @@ _MOST_RECORDS = 1 << 32
 
 
 class DigestError(ValueError):
-    """A JSON value from the link is no digest of a replica."""
+    """A JSON value from the link is not a digest of a replica."""
 
     def __init__(self, reason: str) -> None:
         """Say what is wrong."""
@@ -131,10 +131,10 @@ def decode_parts(value: Json) -> Parts:
 
 def _walk(value: Json) -> Iterator[tuple[str, list[Json]]]:
     if not isinstance(value, dict):
-        raise DigestError("it is no JSON object")
+        raise DigestError("it is not a JSON object")
     for share, buckets in value.items():
         if not isinstance(buckets, list):
-            raise DigestError("a share is no list")
+            raise DigestError("a share is not a list")
         yield share, buckets
 
 
@@ -144,10 +144,10 @@ def _decode_fingerprint(value: Json) -> tuple[int, Fingerprint]:
             found = _decode_number(count, _MOST_RECORDS), _decode_number(combined, 1 << 64)
             return _decode_number(bucket, BUCKETS), found
         case _:
-            raise DigestError("a fingerprint is no bucket, count and hash")
+            raise DigestError("a fingerprint is not a bucket, a count and a hash")
 
 
 def _decode_number(value: Json, limit: int) -> int:
     if type(value) is not int or not 0 <= value < limit:
-        raise DigestError("a number is none, or out of range")
+        raise DigestError("a number is not an integer, or out of range")
     return value

@@ -20,6 +20,9 @@ from ldd.record import SessionRecord
 LIFETIME = timedelta(days=5)
 """How long a session that nobody speaks of any more stays: as long as MNT keeps a started one."""
 
+REFRESH_INTERVAL = LIFETIME / 10
+"""How old a record may become before its owner tells again that the session goes on, though nothing has changed."""
+
 TOMBSTONE_LIFETIME = timedelta(days=1)
 """How late a record may come and still not revive a stopped session."""
 
@@ -97,11 +100,9 @@ class RadiusSessionDirectory:
 
     def list_sessions(self) -> list[SessionRecord]:
         """List the active sessions by session id."""
-        return [record for record in self._list_records() if record.is_active]
-
-    def list_tombstones(self) -> list[SessionRecord]:
-        """List what is left of stopped sessions, by session id."""
-        return [record for record in self._list_records() if not record.is_active]
+        kept = sorted(item for entries in self._buckets for item in entries.items())
+        records = (self._make_record(session_id, unpack(octets)) for session_id, octets in kept)
+        return [record for record in records if record.is_active]
 
     def walk(self, parts: Parts) -> Iterator[list[SessionRecord]]:
         """Walk the records of some owners' buckets, tombstones too; each step looks at a slice, which may have none.
@@ -152,10 +153,6 @@ class RadiusSessionDirectory:
 
     def _make_record(self, session_id: str, entry: Entry) -> SessionRecord:
         return make_record(session_id, entry, self._owners[entry.owner])
-
-    def _list_records(self) -> list[SessionRecord]:
-        kept = sorted(item for entries in self._buckets for item in entries.items())
-        return [self._make_record(session_id, unpack(octets)) for session_id, octets in kept]
 
     def _slices(self, buckets: Iterable[int]) -> Iterator[tuple[str, ...]]:
         session_ids = tuple(session_id for bucket in sorted(buckets) for session_id in self._buckets[bucket])

@@ -48,38 +48,33 @@ class EmbeddedBroker:
         """Break one node's link until `restore`; it need not have been made yet."""
         self._troubles[node] = reason
         if node in self._links:
-            self._links[node].disconnect(reason)
+            self._look_after(self._links[node])
 
     def restore(self, node: str) -> None:
         """Mend what `cut` broke."""
         self._troubles.pop(node, None)
-        if node in self._links and not self._failure:
-            self._links[node].connect()
+        if node in self._links:
+            self._look_after(self._links[node])
 
     def fail(self, *, reason: str = "the broker has failed") -> None:
         """Break all links until `recover`; records under way are lost, letters are kept."""
         self._failure = reason
         for link in self._links.values():
-            link.disconnect(reason)
+            self._look_after(link)
             link.forget_queue()
 
     def recover(self) -> None:
         """Be there again."""
         self._failure = ""
-        for node, link in list(self._links.items()):
-            if node not in self._troubles:
-                link.connect()
+        for link in list(self._links.values()):
+            self._look_after(link)
 
     def attach(self, link: EmbeddedLink) -> None:
         """Let a link take part; raises `ValueError` where one of its node does already."""
         if link.node in self._links:
             raise ValueError(f"a node named {link.node} is linked already")
         self._links[link.node] = link
-        trouble = self._failure or self._troubles.get(link.node)
-        if trouble is None:
-            link.connect()
-        else:
-            link.disconnect(trouble)
+        self._look_after(link)
 
     def detach(self, link: EmbeddedLink) -> None:
         """End a link's part."""
@@ -97,8 +92,16 @@ class EmbeddedBroker:
         """Return a mailbox, which exists as soon as somebody speaks of it."""
         mailbox = self._mailboxes.get(name)
         if mailbox is None:
-            mailbox = self._mailboxes[name] = EmbeddedMailbox(self._mailbox_limit)
+            mailbox = self._mailboxes[name] = EmbeddedMailbox(name, self._mailbox_limit)
         return mailbox
+
+    def _look_after(self, link: EmbeddedLink) -> None:
+        """Let a link be up, or down for what is in its way now."""
+        trouble = self._failure or self._troubles.get(link.node)
+        if trouble is None:
+            link.connect()
+        else:
+            link.disconnect(trouble)
 
 
 class EmbeddedLink:
@@ -171,8 +174,8 @@ class EmbeddedLink:
         """Go up; called by the broker."""
         if not self.is_up:
             self._state.rise(_UP)
-            for name, receiver in self._state.receivers.items():
-                self._broker.get_mailbox(name).open(receiver, self._state)
+            for name in self._state.receivers:
+                self._broker.get_mailbox(name).open(self._state)
             self.wake()
             self._wake_delivery()
 

@@ -6,9 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from ldd.envelope import decode_letters
-from ldd.link import Receiver
-from ldd.link_state import REDELIVERY_PAUSE, LinkState, Reading
+from ldd.link_state import LinkState
+from ldd.reading import REDELIVERY_PAUSE, Reading
 
 _WINDOW = 64
 """Deliveries that may be under way to the receiver."""
@@ -19,13 +18,13 @@ Wake = Callable[[], None]
 class EmbeddedMailbox:
     """One mailbox of a lab in a single process."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, name: str, limit: int) -> None:
         """Begin empty, and without a receiver; `limit` messages may wait."""
+        self._name = name
         self._limit = limit
         self._messages: deque[bytes] = deque()
         self._refused: dict[Wake, None] = {}
         self._owner: LinkState | None = None
-        self._receiver: Receiver | None = None
         self._reading: Reading[bytes] | None = None
         self._pause: asyncio.TimerHandle | None = None
 
@@ -38,9 +37,9 @@ class EmbeddedMailbox:
         self._deliver()
         return True
 
-    def open(self, receiver: Receiver, owner: LinkState) -> None:
-        """Give everything to a receiver from now on."""
-        self._owner, self._receiver = owner, receiver
+    def open(self, owner: LinkState) -> None:
+        """Give everything to the owner's receiver from now on."""
+        self._owner = owner
         self._begin()
 
     def close(self, owner: LinkState) -> None:
@@ -51,9 +50,9 @@ class EmbeddedMailbox:
 
     def _begin(self) -> None:
         self._pause = None
-        if self._owner is not None and self._receiver is not None:
+        if self._owner is not None:
             self._reading = Reading(
-                self._receiver, self._owner.tasks, acknowledge=lambda _: self._acknowledge(), fail=self._fail
+                self._owner, self._name, acknowledge=lambda _: self._acknowledge(), fail=self._fail, hold=self._end
             )
             self._deliver()
 
@@ -79,4 +78,4 @@ class EmbeddedMailbox:
     def _deliver(self) -> None:
         while self._reading is not None and self._messages and len(self._reading) < _WINDOW:
             message = self._messages.popleft()
-            self._reading.take(decode_letters(message), message)
+            self._reading.take(message, message)

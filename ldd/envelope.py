@@ -22,12 +22,23 @@ REDELIVERY_LIMIT = 100_000
 """So many messages behind its sender's last one a message may be one that comes again."""
 
 
-class EnvelopeError(ValueError):
-    """Bytes from the broker are no message of a schema that this node knows."""
+LONGEST_NAME = 253
+"""Characters of a sender's name that are repeated where nothing else of its message can be read."""
 
-    def __init__(self, reason: str) -> None:
-        """Say what is wrong."""
-        super().__init__(f"not a message of a node: {reason}")
+
+class EnvelopeError(ValueError):
+    """Bytes from the broker are not a message of a schema that this node knows; says what is wrong."""
+
+
+class SchemaVersionError(EnvelopeError):
+    """A message of another release than this node's."""
+
+    def __init__(self, version: int, sender: Json) -> None:
+        """Name the sender, which may be anything."""
+        is_name = isinstance(sender, str) and 0 < len(sender) <= LONGEST_NAME and sender.isprintable()
+        named = sender if is_name else "a node without a name"
+        super().__init__(f"{named} writes schema version {version}, and this release knows {SCHEMA_VERSION}")
+        self.is_newer = version > SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +120,12 @@ def _decode(data: bytes) -> dict[str, Any]:
     try:
         members = json.loads(data)
     except (ValueError, RecursionError):
-        raise EnvelopeError("it is no JSON") from None
+        raise EnvelopeError("it is not JSON") from None
     if not isinstance(members, dict):
-        raise EnvelopeError("it is no JSON object")
-    if _get(members, "schemaVersion", int) != SCHEMA_VERSION:
-        raise EnvelopeError(f"its schema version is not {SCHEMA_VERSION}")
+        raise EnvelopeError("it is not a JSON object")
+    version = _get_number(members, "schemaVersion")
+    if version != SCHEMA_VERSION:
+        raise SchemaVersionError(version, members.get("node"))
     return members
 
 

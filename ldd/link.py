@@ -31,11 +31,15 @@ class LinkEvent(Enum):
     UP = auto()
     """What is published reaches the others from now on; anything may have been missed before."""
     DOWN = auto()
-    """It does not any more, for the reason told. Reported once, also where the link has never been up."""
+    """It does not, for the reason told. Reported again when the reason changes, also where it has never been up."""
     MISSED = auto()
     """Records of another node did not arrive here; the text says whose and how this was noticed."""
     DROPPED = auto()
     """More waits than may be kept; the text says what was dropped."""
+    UNREADABLE = auto()
+    """A message that this release cannot read is thrown away; the text says why."""
+    HELD = auto()
+    """A mailbox is not emptied until the link is up the next time: a newer release has written to it."""
     SPOOL_FAILED = auto()
     """Letters that were to outlive the node cannot be read or kept; the text says why."""
 

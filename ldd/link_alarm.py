@@ -1,7 +1,7 @@
 """The alarm *Queue Link Error*: a node has lost its link to the others, or never got one.
 
-Decides that an outage is one alarm, however often it is told of, and that its end is news too; how the alarm gets to
-MNT is the node's affair. Words from a published log (docs/fidelity.md).
+Decides that an outage is one alarm, whatever else is in the way before its end, and that each new reason and its end
+are news for the journal; how the alarm gets to MNT is the node's affair. Words from a published log (docs/fidelity.md).
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from ldd.link import Link, LinkEvent
 from nac.runtime import Runtime
+
+REASON_LIMIT = 100
+"""Reasons of one outage that are told."""
 
 RaiseAlarm = Callable[[list[tuple[str, str]]], None]
 """Told the attributes of an alarm of code 61056 (`nac.syslog_catalogue.QUEUE_LINK_ERROR`)."""
@@ -23,13 +26,13 @@ class LinkAlarm:
         self._runtime = runtime
         self._name = name
         self._raise_alarm: RaiseAlarm | None = None
-        self._is_raised = False
+        self._reasons: set[str] = set()
         link.watch(self._note)
 
     def start(self, raise_alarm: RaiseAlarm) -> None:
         """Raise alarms in this way from now on."""
         self._raise_alarm = raise_alarm
-        self._is_raised = False
+        self._reasons.clear()
 
     def stop(self) -> None:
         """Raise no more alarms; a second call does nothing."""
@@ -39,14 +42,21 @@ class LinkAlarm:
         if self._raise_alarm is None:
             return
         match event:
-            case LinkEvent.DOWN if not self._is_raised:
-                self._is_raised = True
+            case LinkEvent.DOWN if not self._reasons:
+                self._reasons.add(text)
                 self._runtime.write("queue-link-error", f"nothing reaches the other nodes: {text}")
                 self._raise_alarm([("Message", f"From {self._name} To the message broker"), ("Cause", text)])
-            case LinkEvent.UP if self._is_raised:
-                self._is_raised = False
+            case LinkEvent.DOWN if text not in self._reasons and len(self._reasons) < REASON_LIMIT:
+                self._reasons.add(text)
+                self._runtime.write("queue-link-error", f"still nothing reaches the other nodes: {text}")
+            case LinkEvent.UP if self._reasons:
+                self._reasons.clear()
                 self._runtime.write("queue-link-restored", f"the other nodes can be reached again: {text}")
             case LinkEvent.DROPPED:
                 self._runtime.write("queue-overflow", text)
+            case LinkEvent.UNREADABLE:
+                self._runtime.write("message-unreadable", text)
+            case LinkEvent.HELD:
+                self._runtime.write("letters-held", text)
             case LinkEvent.SPOOL_FAILED:
                 self._runtime.write("spool-failed", text)

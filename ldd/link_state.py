@@ -1,32 +1,25 @@
-"""What both back ends of a link have in common: what waits, who is told, and in which order letters are given out.
+"""What both back ends of a link have in common: what waits, who takes part, and who is told.
 
-Knows no broker: a back end says when the link is up or down, and hands in what arrives.
+Knows no broker: a back end says when the link is up or down, and hands in what arrives; letters by `ldd.reading`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from ldd.envelope import RecordMessage, Sequences
-from ldd.link import Delivery, LinkEvent, NotTakenError, Receiver, Subscriber, Watcher
+from ldd.envelope import EnvelopeError, RecordMessage, Sequences
+from ldd.link import LinkEvent, Receiver, Subscriber, Watcher
 from ldd.outbox import Outbox
 from ldd.spool import read_spool, write_spool
 from nac.owned_tasks import OwnedTasks
 
-REDELIVERY_PAUSE = 1.0
-"""Seconds after which letters come again that their receiver did not take."""
-
 FAREWELL_TIMEOUT = 2.0
 """Seconds for which a link that stops waits for what is under way."""
 
-_Token = TypeVar("_Token")
+UNREADABLE_LIMIT = 100
+"""Reasons for which records cannot be read that one life of a link tells of."""
 
 
 class LinkState:
@@ -46,7 +39,9 @@ class LinkState:
         self._sequences = Sequences()
         self._spool = spool
         self._is_spooled = False
-        self._is_told_down = False
+        self._trouble: str | None = None
+        self._held = ""
+        self._unreadable: set[str] = set()
         self._settled: set[asyncio.Future[None]] = set()
 
     def subscribe(self, topic: str, subscriber: Subscriber) -> None:
@@ -72,7 +67,9 @@ class LinkState:
 
     async def begin(self) -> None:
         """Take up what the last life has left."""
-        self._is_told_down = False
+        self._trouble = None
+        self._held = ""
+        self._unreadable.clear()
         if self._spool is not None:
             troubles: list[str] = []
             loop = asyncio.get_running_loop()
@@ -85,16 +82,32 @@ class LinkState:
     def rise(self, text: str) -> None:
         """Note that the link is up."""
         self.is_up = True
-        self._is_told_down = False
+        self._trouble = None
         self.tell(LinkEvent.UP, text)
+        if self._held:
+            self.tell(LinkEvent.HELD, self._held)
 
     def fall(self, reason: str) -> None:
-        """Note that the link is down; told once until it is up again."""
+        """Note why the link is down; told where that is news."""
         self.is_up = False
+        self._held = ""
         self.settle()
-        if not self._is_told_down:
-            self._is_told_down = True
+        if reason != self._trouble:
+            self._trouble = reason
             self.tell(LinkEvent.DOWN, reason)
+
+    def hold(self, reason: str) -> None:
+        """Note that a mailbox is not emptied any more; told as soon as the link is up."""
+        self._held = reason
+        if self.is_up:
+            self.tell(LinkEvent.HELD, reason)
+
+    def refuse_records(self, error: EnvelopeError) -> None:
+        """Tell of records that cannot be read, once for each reason: whoever wrote them goes on writing."""
+        reason = str(error)
+        if reason not in self._unreadable and len(self._unreadable) < UNREADABLE_LIMIT:
+            self._unreadable.add(reason)
+            self.tell(LinkEvent.UNREADABLE, f"records are thrown away: {reason}")
 
     def dispatch(self, message: RecordMessage) -> None:
         """Hand records to the topic's subscriber."""
@@ -154,69 +167,3 @@ class LinkState:
         assert self._spool is not None
         text = f"the letters that wait cannot be kept in {self._spool.name}: {error.strerror}"
         self.tell(LinkEvent.SPOOL_FAILED, text)
-
-
-@dataclass(slots=True)
-class _Handover(Generic[_Token]):
-    """A delivery that its receiver was given."""
-
-    token: _Token
-    is_over: bool = False
-    is_taken: bool = False
-
-
-class Reading(Generic[_Token]):
-    """Gives one mailbox's deliveries to their receiver, and acknowledges them in their order.
-
-    Where the receiver fails, nothing of what is under way is acknowledged any more, not even what comes to a good end
-    later: the receiver sees all of it again, in order.
-    """
-
-    def __init__(
-        self,
-        receiver: Receiver,
-        tasks: OwnedTasks,
-        *,
-        acknowledge: Callable[[_Token], None],
-        fail: Callable[[], None],
-    ) -> None:
-        """Begin with nothing under way; `fail` is called once, and the reading is over then."""
-        self._receiver = receiver
-        self._tasks = tasks
-        self._acknowledge = acknowledge
-        self._fail = fail
-        self._under_way: deque[_Handover[_Token]] = deque()
-        self._is_over = False
-
-    def __len__(self) -> int:
-        return len(self._under_way)
-
-    def take(self, delivery: Delivery, token: _Token) -> None:
-        """Call the receiver in the loop's next turn; `acknowledge` is given the token."""
-        if self._is_over:
-            return
-        handover = _Handover(token)
-        self._under_way.append(handover)
-        task = self._tasks.spawn(self._give(delivery, handover), name=f"letters of {delivery.sender}")
-        task.add_done_callback(lambda _: self._settle(handover))
-
-    def end(self) -> list[_Token]:
-        """Acknowledge nothing any more; returns the tokens of what is under way, in order."""
-        self._is_over = True
-        tokens = [handover.token for handover in self._under_way]
-        self._under_way.clear()
-        return tokens
-
-    async def _give(self, delivery: Delivery, handover: _Handover[_Token]) -> None:
-        with suppress(NotTakenError):
-            await self._receiver(delivery)
-            handover.is_taken = True
-
-    def _settle(self, ended: _Handover[_Token]) -> None:
-        ended.is_over = True
-        while self._under_way and self._under_way[0].is_over:
-            if not self._under_way[0].is_taken:
-                self._is_over = True
-                self._fail()
-                return
-            self._acknowledge(self._under_way.popleft().token)

@@ -73,11 +73,6 @@ class Outbox:
         """Whether a record waits."""
         return bool(self._topics)
 
-    @property
-    def is_published(self) -> bool:
-        """Whether the broker has every record."""
-        return not self._topics and not self._under_way
-
     def has_published(self, put: int) -> bool:
         """Tell whether the broker has what had been put when `put` records had, or something newer in its place."""
         waiting = (next(iter(records.values()))[0] for records in self._topics.values())

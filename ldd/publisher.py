@@ -3,15 +3,17 @@
 The owner is the node of the last passed authentication. A node whose replica knows a later one elsewhere is silent
 about its own, stale entry, and one that never authenticated the session has nothing to say (posture.md 7: the
 publisher is on the authenticating node). Of posture the others are told nothing but Compliant, and that only since
-status is shared at all (posture.md 6.4).
+status is shared at all (posture.md 6.4). Replicas forget a session of which nobody speaks (`ldd.directory`), so the
+owner speaks of one that goes on also where nothing has changed, but seldom.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import attrgetter
 
-from ldd.directory import RadiusSessionDirectory
+from ldd.directory import REFRESH_INTERVAL, RadiusSessionDirectory
 from ldd.era import Era
 from ldd.link import Link
 from ldd.lsd_log import render_published
@@ -20,11 +22,13 @@ from nac.posture import PostureStatus
 from nac.runtime import Runtime
 
 _TICK = timedelta(microseconds=1)
+_get_shared = attrgetter("mac", "calling_station_id", "addresses", "nas_ip", "nas_ipv6", "state", "acct_session_id")
+"""What record and session have in common and may change, posture status apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """The node that publishes."""
+class PublishingNode:
+    """What others are told of the node that publishes."""
 
     name: str
     address: str
@@ -33,7 +37,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSession:
-    """A session as its owner sees it at present; the fields are those of `ldd.record.SessionRecord`."""
+    """A session as its owner sees it at present; the fields are those of `ldd.record.SessionRecord`.
+
+    `authenticated_at` is None where this node never authenticated it.
+    """
 
     session_id: str
     mac: str
@@ -44,6 +51,7 @@ class OwnSession:
     state: RecordState
     posture_status: PostureStatus | None
     acct_session_id: str
+    authenticated_at: datetime | None = None
 
 
 class SessionPublisher:
@@ -51,15 +59,15 @@ class SessionPublisher:
 
     def __init__(
         self,
-        owner: Owner,
+        node: PublishingNode,
         runtime: Runtime,
         *,
         directory: RadiusSessionDirectory,
         link: Link,
         era: Era = Era.POSTURE_SHARING,
     ) -> None:
-        """Publish as `owner`; versions go on from what `directory` holds."""
-        self._owner = owner
+        """Publish as `node`; versions go on from what `directory` holds."""
+        self._node = node
         self._runtime = runtime
         self._directory = directory
         self._link = link
@@ -72,33 +80,27 @@ class SessionPublisher:
         """
         known = self._directory.find_latest(session.session_id)
         now = self._runtime.clock.now()
-        record = SessionRecord(
-            session_id=session.session_id,
-            mac=session.mac,
-            calling_station_id=session.calling_station_id,
-            addresses=session.addresses,
-            psn=self._owner.name,
-            psn_ip=self._owner.address,
-            psn_fqdn=self._owner.fqdn,
-            nas_ip=session.nas_ip,
-            nas_ipv6=session.nas_ipv6,
-            state=session.state,
-            posture_status=self._select_status(session),
-            acct_session_id=session.acct_session_id,
-            version=known.version + 1 if known else 1,
-            authenticated_at=max(now, known.authenticated_at + _TICK) if known else now,
-            at=now,
-        )
         why = "authenticated here: this node owns the session"
-        if known is not None and known.is_active and known.psn != self._owner.name:
+        if known is not None and known.is_active and known.psn != self._node.name:
             why = f"authenticated here: this node takes the session over from {known.psn}"
-        return self._publish(record, why)
+        authenticated_at = max(now, known.authenticated_at + _TICK) if known else now
+        version = known.version + 1 if known else 1
+        return self._publish(self._make_record(session, authenticated_at, version=version, at=now), why)
 
-    def changed(self, session: OwnSession) -> SessionRecord | None:
-        """Share what has changed; None where nothing has or this node is not the owner."""
-        known = self._find_own(session.session_id)
+    def changed(self, session: OwnSession, *, goes_on: bool = False) -> SessionRecord | None:
+        """Share what has changed; None where nothing has or this node is not the owner.
+
+        Where accounting has just shown that the session `goes_on`, its record is told again in time, and made anew
+        where the replica has forgotten it all the same; another node's authentication since then outdoes that one.
+        """
+        known = self._directory.find_latest(session.session_id)
         if known is None:
+            return self._recall(session) if goes_on else None
+        if not self._is_own(known):
             return None
+        posture_status = self._select_status(session)
+        if posture_status is known.posture_status and _get_shared(session) == _get_shared(known):
+            return self._refresh(known) if goes_on else None
         record = replace(
             known,
             mac=session.mac,
@@ -107,10 +109,15 @@ class SessionPublisher:
             nas_ip=session.nas_ip,
             nas_ipv6=session.nas_ipv6,
             state=session.state,
-            posture_status=self._select_status(session),
+            posture_status=posture_status,
             acct_session_id=session.acct_session_id,
         )
-        return None if record == known else self._publish_next(record, "the owner's session has changed")
+        return self._publish_next(record, "the owner's session has changed")
+
+    def continued(self, session_id: str) -> SessionRecord | None:
+        """Share that a session goes on of which nothing else is known here any more; None as `changed` does."""
+        known = self._find_own(session_id)
+        return self._refresh(known) if known is not None else None
 
     def stopped(self, session_id: str) -> SessionRecord | None:
         """Share the end of a session; None where this node is not the owner."""
@@ -124,8 +131,43 @@ class SessionPublisher:
         return session.posture_status if is_shared else None
 
     def _find_own(self, session_id: str) -> SessionRecord | None:
-        known = self._directory.find(session_id)
-        return known if known is not None and known.psn == self._owner.name else None
+        known = self._directory.find_latest(session_id)
+        return known if known is not None and self._is_own(known) else None
+
+    def _is_own(self, known: SessionRecord) -> bool:
+        return known.psn == self._node.name and known.is_active
+
+    def _refresh(self, known: SessionRecord) -> SessionRecord | None:
+        if self._runtime.clock.now() - known.at < REFRESH_INTERVAL:
+            return None
+        return self._publish_next(known, "the session goes on: told again before it is forgotten")
+
+    def _recall(self, session: OwnSession) -> SessionRecord | None:
+        if session.authenticated_at is None:
+            return None
+        record = self._make_record(session, session.authenticated_at, version=1, at=self._runtime.clock.now())
+        return self._publish(record, "the session goes on, though it was forgotten: told anew")
+
+    def _make_record(
+        self, session: OwnSession, authenticated_at: datetime, *, version: int, at: datetime
+    ) -> SessionRecord:
+        return SessionRecord(
+            session_id=session.session_id,
+            mac=session.mac,
+            calling_station_id=session.calling_station_id,
+            addresses=session.addresses,
+            psn=self._node.name,
+            psn_ip=self._node.address,
+            psn_fqdn=self._node.fqdn,
+            nas_ip=session.nas_ip,
+            nas_ipv6=session.nas_ipv6,
+            state=session.state,
+            posture_status=self._select_status(session),
+            acct_session_id=session.acct_session_id,
+            version=version,
+            authenticated_at=authenticated_at,
+            at=at,
+        )
 
     def _publish_next(self, record: SessionRecord, why: str) -> SessionRecord:
         return self._publish(replace(record, version=record.version + 1, at=self._runtime.clock.now()), why)

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 from ldd.digest import (
     BUCKETS,
     EMPTY,
-    Digest,
     DigestError,
     Parts,
     Shares,
@@ -33,41 +31,15 @@ from ldd.digest import (
     select,
 )
 from ldd.link import Json, Link, LinkEvent
+from ldd.replica import Replica
+from ldd.retelling import COALESCING_DELAY, Retelling
 from nac.owned_tasks import OwnedTasks
-
-COALESCING_DELAY = timedelta(milliseconds=100)
-"""How long a question or an answer waits for others that it can be one with."""
 
 PATIENCE = timedelta(seconds=30)
 """How long a node that was asked for records may be busy before it is given up."""
 
 WINDOW = 10_000
 """Records asked for at once, or a bucket of each share where that holds more."""
-
-
-class Replica(Protocol):
-    """What is reconciled."""
-
-    @property
-    def digest(self) -> Digest:
-        """Its digest."""
-        ...
-
-    def walk(self, parts: Parts) -> Iterator[Sequence[tuple[str, bytes]]]:
-        """Walk the keys and records of some buckets in steps that keep nobody waiting."""
-        ...
-
-    def note_question(self, why: str) -> None:
-        """Note that the others are asked."""
-        ...
-
-    def note_answer(self, shares: Collection[str], count: int) -> None:
-        """Note that records were told again."""
-        ...
-
-    def refuse(self, sender: str, reason: str) -> None:
-        """Note that a message is damaged."""
-        ...
 
 
 class Reconciliation:
@@ -79,7 +51,6 @@ class Reconciliation:
         self._node = node
         self._link = link
         self._topic = topic
-        self._record_topic = record_topic
         self._tasks = OwnedTasks()
         self._is_running = False
         self._why: str | None = None
@@ -89,8 +60,9 @@ class Reconciliation:
         self._is_catching_up = False
         self._told: asyncio.Future[bool] | None = None
         self._teller = ""
-        self._wanted: dict[str, Parts] = {}
-        self._is_answering = False
+        self._retelling = Retelling(
+            replica, node=node, link=link, topic=record_topic, finish=lambda sender: self._publish("told", True, sender)
+        )
         link.subscribe(topic, self._take)
         link.watch(self._on_link)
 
@@ -104,12 +76,12 @@ class Reconciliation:
         """Neither ask nor answer any more; a second call does nothing."""
         self._is_running = False
         await self._tasks.cancel()
-        self._is_catching_up = self._is_answering = False
+        await self._retelling.stop()
+        self._is_catching_up = False
         self._why = self._told = None
         self._offers.clear()
         self._questions.clear()
         self._chosen.clear()
-        self._wanted.clear()
 
     def _on_link(self, event: LinkEvent, why: str) -> None:
         """Ask where something may have been missed, here or, by what was dropped here, elsewhere."""
@@ -117,7 +89,7 @@ class Reconciliation:
             return
         if event is LinkEvent.DOWN:
             self._end_wait(is_told=False)
-        elif self._link.is_up:
+        elif self._link.is_up and event not in (LinkEvent.UNREADABLE, LinkEvent.HELD):
             self._ask(why)
 
     def _take(self, sender: str, messages: Sequence[Json]) -> None:
@@ -139,7 +111,7 @@ class Reconciliation:
                 self._offers[sender] = decode_shares(shares)
                 self._catch_up_soon()
             case {"to": _, "wants": parts}:
-                self._want(sender, decode_parts(parts))
+                self._retelling.want(sender, decode_parts(parts))
             case {"to": _, "told": True}:
                 if sender == self._teller:
                     self._end_wait(is_told=True)
@@ -248,36 +220,6 @@ class Reconciliation:
             self._questions[sender] = select(shares, differing)
             self._catch_up_soon()
 
-    def _want(self, sender: str, parts: Parts) -> None:
-        self._wanted[sender] = parts
-        if not self._is_answering:
-            self._is_answering = True
-            self._tasks.spawn(self._answer(), name=f"{self._node} answers on {self._topic}")
-
-    async def _answer(self) -> None:
-        """Tell what is wanted once for all who want it; where the link falls they ask anew when it is up again."""
-        while self._wanted:
-            await asyncio.sleep(COALESCING_DELAY.total_seconds())
-            wanted, self._wanted = self._wanted, {}
-            await self._tell(_unite(wanted.values()))
-            for sender in sorted(wanted):
-                self._publish("told", True, sender)
-        self._is_answering = False
-
-    async def _tell(self, parts: Parts) -> None:
-        """Publish the records of some buckets, never more than a step of the walk at once."""
-        count = 0
-        for records in self._replica.walk(parts):
-            for key, record in records:
-                self._link.publish(self._record_topic, key, record)
-            count += len(records)
-            await asyncio.sleep(0)
-            await self._link.drain()
-            if not self._link.is_up:
-                break
-        if count:
-            self._replica.note_answer(parts.keys(), count)
-
 
 def _choose(offers: Mapping[str, Shares]) -> dict[str, str]:
     """Choose for each share who is to tell it."""
@@ -288,11 +230,3 @@ def _choose(offers: Mapping[str, Shares]) -> dict[str, str]:
             rank = (name == share and count > 0, count, name)
             best[share] = max(best.get(share, rank), rank)
     return {share: name for share, (_, _, name) in sorted(best.items())}
-
-
-def _unite(wanted: Collection[Parts]) -> Parts:
-    united: dict[str, set[int]] = {}
-    for parts in wanted:
-        for share, buckets in parts.items():
-            united.setdefault(share, set()).update(buckets)
-    return united

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from ldd.link import Json
+from nac.identity import find_mac
 from nac.posture import PostureStatus
 
 TOPIC = "session"
@@ -26,11 +27,14 @@ LATEST = datetime(2242, 1, 1, tzinfo=UTC)
 LAST_VERSION = (1 << 53) - 1
 """The greatest version taken from others; the owner that comes next counts on from it."""
 
+LONGEST_TEXT = 253
+"""Characters of a text, and addresses of an endpoint, taken from others: no RADIUS attribute has more octets."""
+
 _VERSIONS = range(1, 2**63)
 
 
 class RecordError(ValueError):
-    """A JSON value from the link is no session record."""
+    """A JSON value from the link is not a session record."""
 
     def __init__(self, reason: str) -> None:
         """Say what is wrong."""
@@ -120,7 +124,7 @@ def encode_record(record: SessionRecord) -> bytes:
 def decode_record(members: Json) -> SessionRecord:
     """Decode a record from its JSON value; members unknown here are ignored. Raises `RecordError` for any other."""
     if not isinstance(members, dict):
-        raise RecordError("it is no JSON object")
+        raise RecordError("it is not a JSON object")
     try:
         return _build(members)
     except KeyError as error:
@@ -132,7 +136,7 @@ def decode_record(members: Json) -> SessionRecord:
 def _build(members: dict[str, Any]) -> SessionRecord:
     return SessionRecord(
         session_id=_text(members, "auditSessionID"),
-        mac=_text(members, "endpointMAC"),
+        mac=_mac(members, "endpointMAC"),
         calling_station_id=_text(members, "callingStationId"),
         addresses=_texts(members, "ipAddressLst"),
         psn=_text(members, "psnName"),
@@ -151,30 +155,38 @@ def _build(members: dict[str, Any]) -> SessionRecord:
 
 def _text(members: dict[str, Any], name: str) -> str:
     value = members[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is no text")
-    if not value.isascii():
-        value.encode()  # raises for half a surrogate pair, which JSON can spell and no log can keep
+    if not _is_text(value):
+        raise TypeError(f"{name} is not printable text of at most {LONGEST_TEXT} characters")
+    return str(value)
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable()
+
+
+def _mac(members: dict[str, Any], name: str) -> str:
+    value = _text(members, name)
+    if value and find_mac(value) != value:
+        raise ValueError(f"{name} is not a MAC address")
     return value
 
 
 def _texts(members: dict[str, Any], name: str) -> tuple[str, ...]:
     values = members[name]
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"{name} is no list of texts")
-    "".join(values).encode()  # as above
+    if not isinstance(values, list) or len(values) > LONGEST_TEXT or not all(map(_is_text, values)):
+        raise TypeError(f"{name} is not a list of at most {LONGEST_TEXT} printable texts")
     return tuple(values)
 
 
 def _version(members: dict[str, Any], name: str) -> int:
     value = members[name]
     if type(value) is not int or value > LAST_VERSION:
-        raise TypeError(f"{name} is no integer up to {LAST_VERSION}")
+        raise TypeError(f"{name} is not an integer up to {LAST_VERSION}")
     return value
 
 
 def _instant(members: dict[str, Any], name: str) -> datetime:
     value = members[name]
     if type(value) not in (int, float):
-        raise TypeError(f"{name} is no number of seconds")
+        raise TypeError(f"{name} is not a number of seconds")
     return datetime.fromtimestamp(value, UTC)

@@ -2,7 +2,8 @@
 
 What happens to a session is told on one topic; what has been missed is told again on another (`ldd.reconciliation`),
 the records of one owner being a share. A record that is damaged, or of an instant that is still to come, changes
-nothing but the journal. Expiry needs no timer: only records that come make a replica grow.
+nothing but the journal. A timer searches the replica for what has outlived its lifetime: records of this node's own
+make it grow as well as those that come, and one in which nothing happens is to forget too.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ SYNC_TOPIC = "session-sync"
 
 DIGEST_TOPIC = "session-digest"
 
-EXPIRY_INTERVAL = timedelta(minutes=5)
-"""How often a replica is searched for what has outlived its lifetime, at most."""
+EXPIRY_INTERVAL = timedelta(hours=1)
+"""How often a replica is searched for what has outlived its lifetime, which is a day at least."""
 
 GREATEST_LEAD = timedelta(days=1)
 """How far ahead of this node's clock another one's may be; a record from later could never be outdone by a true one."""
@@ -44,7 +45,6 @@ class Replication:
         self._link = link
         self._tasks = OwnedTasks()
         self._is_running = False
-        self._searched_at: datetime | None = None
         link.subscribe(TOPIC, self._take)
         link.subscribe(SYNC_TOPIC, self._take_again)
         self._reconciliation = Reconciliation(
@@ -53,13 +53,14 @@ class Replication:
 
     @property
     def digest(self) -> Digest:
-        """What the replica holds (`ldd.reconciliation.Replica`)."""
+        """What the replica holds (`ldd.replica.Replica`)."""
         return self._directory.digest
 
     def start(self) -> None:
         """Begin to follow the others."""
         self._is_running = True
         self._reconciliation.start()
+        self._tasks.spawn(self._forget_regularly(), name=f"{self._runtime.node} forgets old sessions")
 
     async def stop(self) -> None:
         """Cease to follow, and forget what nobody keeps up to date any more; a second call does nothing.
@@ -69,11 +70,10 @@ class Replication:
         self._is_running = False
         await self._reconciliation.stop()
         await self._tasks.cancel()
-        self._searched_at = None
         self._directory.clear()
 
     def walk(self, parts: Parts) -> Iterator[list[tuple[str, bytes]]]:
-        """Walk keys and records of some owners' buckets (`ldd.reconciliation.Replica`)."""
+        """Walk keys and records of some owners' buckets (`ldd.replica.Replica`)."""
         for records in self._directory.walk(parts):
             yield [(record.session_id, encode_record(record)) for record in records]
 
@@ -101,7 +101,6 @@ class Replication:
             if self._directory.merge(record):
                 self.statistics.note(now - record.at)
                 self._tell_merged(record, former)
-        self._expire(now)
 
     def _take_again(self, sender: str, records: Sequence[Json]) -> None:
         """Merge what another node tells again."""
@@ -114,7 +113,6 @@ class Replication:
         if merged:
             why = f"{sender} told again what was missed here"
             self._runtime.write("rsd-resynced", why, {"from": sender, "records": merged})
-        self._expire(now)
 
     def _is_held(self, members: Json) -> bool:
         """Tell whether a record that is told again is known here, as it is to most; cheaper than to decode it."""
@@ -154,10 +152,10 @@ class Replication:
         }
         self._runtime.write("rsd-merged", why, facts)
 
-    def _expire(self, now: datetime) -> None:
-        if self._searched_at is None or now - self._searched_at >= EXPIRY_INTERVAL:
-            self._searched_at = now
-            self._tasks.spawn(self._forget_past(now), name=f"{self._runtime.node} forgets old sessions")
+    async def _forget_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_INTERVAL.total_seconds())
+            await self._forget_past(self._runtime.clock.now())
 
     async def _forget_past(self, now: datetime) -> None:
         for expired in self._directory.expire(now):

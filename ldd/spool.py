@@ -1,7 +1,8 @@
 """Where letters outlive their sender: a file that is written when a node stops and read when it starts again.
 
 The file goes on existing until the broker has its letters, so that a node which dies in between sends them a second
-time, under the same numbers. A damaged file is put aside and told of, and keeps no node from starting.
+time, under the same numbers. A file that is damaged or of another release is put aside and told of, and keeps no node
+from starting.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from ldd.outbox import LetterBatch
 from nac.private_file import make_private_file, make_private_folder
 
 SCHEMA_VERSION = 1
+
+
+class _SchemaVersionError(ValueError):
+    """A spool of another release."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the file is of schema version {version}, this release knows {SCHEMA_VERSION}")
+        self.version = version
 
 
 def write_spool(path: Path, batches: Iterable[LetterBatch]) -> None:
@@ -35,15 +44,18 @@ def write_spool(path: Path, batches: Iterable[LetterBatch]) -> None:
 
 def read_spool(path: Path, tell: Callable[[str], None]) -> list[LetterBatch]:
     """Read what was written, if anything; `tell` is called with one sentence where it cannot be read."""
+    ending = "damaged"
     try:
         return _decode(path.read_bytes())
     except FileNotFoundError:
         return []
     except OSError as error:
         reason = error.strerror or "unreadable"
+    except _SchemaVersionError as error:
+        reason, ending = str(error), f"schema-{error.version}"
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = "the file is damaged"
-    aside = path.with_name(f"{path.name}.damaged")
+    aside = path.with_name(f"{path.name}.{ending}")
     with suppress(OSError):
         path.replace(aside)
         reason += f", and is now called {aside.name}"
@@ -58,8 +70,11 @@ def _encode(batch: LetterBatch) -> bytes:
 
 def _decode(data: bytes) -> list[LetterBatch]:
     members = json.loads(data)
-    if members["schemaVersion"] != SCHEMA_VERSION:
-        raise ValueError("another schema")
+    version = members["schemaVersion"]
+    if type(version) is not int or not 0 < version <= LAST_NUMBER:
+        raise TypeError("a version is a number")
+    if version != SCHEMA_VERSION:
+        raise _SchemaVersionError(version)
     return [_build(found) for found in members["waiting"]]
 
 

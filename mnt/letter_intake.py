@@ -1,9 +1,9 @@
 """Log records as letters: each is taken once, whatever comes again, and acknowledged when the store has it.
 
-A letter is a JSON list: the syslog lines of one record, its segments in order. Letters of one stream are numbered; the
-store remembers which comes next. What is below was read before, perhaps in an earlier life of this node; what is
-missing was dropped by its sender or lost with a broker. A letter that is damaged would be so the next time too, so it
-is refused and acknowledged.
+Letters (`nac.letter`) of one stream are numbered; the store remembers which comes next. What is below was read before,
+perhaps in an earlier life of this node; what is missing was dropped by its sender or lost with a broker. Of a sender
+never heard of before, what came before its first letter here is nobody's loss: this node may be new, or have been made
+to forget. A letter that is damaged would be so the next time too, so it is refused and acknowledged.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from ldd.link import Delivery, Json, NotTakenError
 from mnt.store import MonitoringStore
 from mnt.store_schema import Position
 from nac.database import DatabaseError
+from nac.letter import parse_letter
 from nac.runtime import Runtime
-from nac.syslog import MOST_SEGMENTS, MalformedSyslogError, SyslogRecord, parse_record, parse_segment
+from nac.syslog import MalformedSyslogError, SyslogRecord
 
 
 class LetterIntake:
@@ -31,15 +32,17 @@ class LetterIntake:
 
     async def receive(self, delivery: Delivery) -> None:
         """Take a delivery (`ldd.link.Receiver`); raises `NotTakenError` where it cannot be stored at present."""
-        stream = _clean(delivery.stream)
-        expected = self._store.find_next(stream) or 1
+        stream, sender = _clean(delivery.stream), _clean(delivery.sender)
+        expected = self._store.find_next(stream)
+        if expected is None:
+            expected = 1 if self._store.knows_sender(sender) else delivery.first
         if delivery.first > expected:
             self._tell_missing(delivery.sender, delivery.first - expected)
         read = max(0, expected - delivery.first)
         for number, letter in enumerate(delivery.letters[read:], delivery.first + read):
             # Noted first: a letter that this node fails on is not to come again for ever.
             position = Position(stream=stream, number=number)
-            self._store.note_position(position, sender=_clean(delivery.sender), now=self._runtime.clock.now())
+            self._store.note_position(position, sender=sender, now=self._runtime.clock.now())
             self._take(letter, position, delivery.sender)
         try:
             await self._store.commit()
@@ -60,26 +63,6 @@ class LetterIntake:
     def _tell_missing(self, sender: str, count: int) -> None:
         reason = f"{count} log records of {sender} did not arrive: it had to drop them, or a broker has lost them"
         self._runtime.write("log-records-missing", reason, {"server": sender, "missing": count})
-
-
-def parse_letter(letter: Json) -> SyslogRecord:
-    """Parse a letter; raises `MalformedSyslogError`."""
-    if not isinstance(letter, list) or not 0 < len(letter) <= MOST_SEGMENTS:
-        raise MalformedSyslogError("a letter is a list of lines")
-    payloads = []
-    head = None
-    for index, line in enumerate(letter):
-        if not isinstance(line, str):
-            raise MalformedSyslogError("a line of a letter is text")
-        segment = parse_segment(line.encode("utf-8", "replace"))
-        head = head or segment
-        if (segment.host, segment.message_id) != (head.host, head.message_id):
-            raise MalformedSyslogError("the lines of a letter belong to several records")
-        if (segment.index, segment.total) != (index, len(letter)):
-            raise MalformedSyslogError("the lines of a letter are not all segments of a record in their order")
-        payloads.append(segment.payload)
-    assert head is not None
-    return parse_record(host=head.host, category=head.category, text="".join(payloads))
 
 
 def _clean(name: str) -> str:

@@ -7,11 +7,11 @@ five minutes after start.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from ldd.directory import RadiusSessionDirectory
-from ldd.era import Era
 from ldd.link import Link
-from ldd.link_alarm import LinkAlarm
+from ldd.membership import Membership
 from ldd.replication import Replication
 from mnt.alarms import ALARM_LIMIT, Alarm, Alarms, build_link_alarm, read_alarm
 from mnt.config import MntConfig
@@ -19,7 +19,7 @@ from mnt.letter_intake import LetterIntake
 from mnt.live_log import LiveLog
 from mnt.reassembly import Reassembly
 from mnt.rest_answers import RestAnswers
-from mnt.rest_api import RestApi, RestApiConfig
+from mnt.rest_api import RestApi
 from mnt.session import EVENTS, MonitoredSession
 from mnt.session_attributes import find_session_id
 from mnt.session_change import SessionChange
@@ -49,21 +49,16 @@ class MonitoringNode:
         )
         self.live_log = LiveLog(limit=config.live_log_limit)
         self.alarms = Alarms()
-        self.rsd = RadiusSessionDirectory()
         self._runtime = runtime
-        self._link = link
         path = config.state_dir / f"{config.name}.sqlite" if config.state_dir is not None else None
         self._store = MonitoringStore(path, runtime, find_session=self.directory.find)
-        self._replication: Replication | None = None
-        self._link_alarm: LinkAlarm | None = None
         if link is not None:
             link.receive(config.name, LetterIntake(runtime, self._store, self._take_record).receive)
-            self._link_alarm = LinkAlarm(runtime, link, name=config.name)
-            if config.era is not Era.OFF:
-                self._replication = Replication(runtime, directory=self.rsd, link=link)
+        self._membership = Membership(runtime, link, era=config.era, name=config.name)
         self._receiver = SyslogReceiver(runtime, Reassembly(lifetime=config.segment_timeout), self._take_datagrams)
         self._api = _build_api(config, runtime, self.directory)
         self._job: asyncio.TimerHandle | None = None
+        self._parts = AsyncExitStack()
 
     @property
     def name(self) -> str:
@@ -76,9 +71,14 @@ class MonitoringNode:
         return self.config.address
 
     @property
+    def rsd(self) -> RadiusSessionDirectory:
+        """Its replica of the sessions of all nodes."""
+        return self._membership.rsd
+
+    @property
     def replication(self) -> Replication | None:
         """What keeps the replica up to date; None without a link and in the era that has none."""
-        return self._replication
+        return self._membership.replication
 
     @property
     def ports(self) -> dict[str, int]:
@@ -91,41 +91,31 @@ class MonitoringNode:
 
         Raises as `nac.database.Database.open` and `nac.binding` do, and then leaves nothing open.
         """
-        try:
-            await self._recall()
-            if self._replication is not None:
-                self._replication.start()
-            if self._link_alarm is not None:
-                self._link_alarm.start(self._raise_link_alarm)
-            if self._link is not None:
-                await self._link.start()
-            self._receiver.start(self.config.address, self.config.syslog_port)
-            if self._api is not None:
-                await self._api.start()
-        except BaseException:
-            await self.stop()
-            raise
-        self._schedule_job()
+        async with AsyncExitStack() as parts:
+            await self._start(parts)
+            self._parts = parts.pop_all()
 
     async def stop(self) -> None:
-        """Close the ports, end the job and the link, commit what is noted; a second call does nothing."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-        if self._api is not None:
-            await self._api.stop()
-        self._receiver.stop()
-        if self._replication is not None:
-            await self._replication.stop()
-        if self._link is not None:
-            await self._link.stop()
-        if self._link_alarm is not None:
-            self._link_alarm.stop()
-        await self._store.close()
+        """End everything in the opposite order, the store last, which commits; a second call does nothing."""
+        await self._parts.aclose()
 
     def snapshot(self) -> list[dict[str, str | None]]:
         """Build a JSON-ready list of the sessions, oldest first."""
         return [session.snapshot() for session in self.directory.list_sessions()]
+
+    async def _start(self, parts: AsyncExitStack) -> None:
+        """Start the parts one after another; each leaves to `parts` how it ends."""
+        parts.push_async_callback(self._store.close)
+        await self._recall()
+        parts.push_async_callback(self._membership.stop)
+        await self._membership.start(self._raise_link_alarm)
+        parts.callback(self._receiver.stop)
+        self._receiver.start(self.config.address, self.config.syslog_port)
+        if self._api is not None:
+            parts.push_async_callback(self._api.stop)
+            await self._api.start()
+        parts.callback(self._end_job)
+        self._schedule_job()
 
     async def _recall(self) -> None:
         """Take over what the store has, so that nothing in memory is missing."""
@@ -162,7 +152,8 @@ class MonitoringNode:
         self._store.commit_soon()
 
     def _raise_alarm(self, alarm: Alarm, position: Position | None) -> None:
-        self.alarms.rows.append(alarm)
+        if not self.alarms.add(alarm):
+            return
         self._store.note_row(alarm, position)
         facts: dict[str, Fact] = {"server": alarm.server, "severity": alarm.severity, "code": alarm.code}
         self._runtime.write("alarm-raised", f"{alarm.server}: {alarm.name}, {alarm.detail}", facts)
@@ -170,6 +161,11 @@ class MonitoringNode:
     def _schedule_job(self) -> None:
         interval = self.config.retention.job_interval.total_seconds()
         self._job = asyncio.get_running_loop().call_later(interval, self._run_job)
+
+    def _end_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
 
     def _run_job(self) -> None:
         """Apply the retention rules to every session, and to what is stored."""
@@ -203,14 +199,7 @@ class MonitoringNode:
 def _build_api(config: MntConfig, runtime: Runtime, directory: SessionDirectory) -> RestApi | None:
     if config.tls is None:
         return None
-    api_config = RestApiConfig(
-        address=config.address,
-        port=config.api_port,
-        tls=config.tls,
-        user=config.api_user,
-        password=config.api_password,
-    )
-    return RestApi(api_config, runtime, RestAnswers(directory))
+    return RestApi(config, runtime, RestAnswers(directory), tls=config.tls)
 
 
 def _list_facts(session: MonitoredSession) -> dict[str, str]:

@@ -13,10 +13,9 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from mnt.session_directory import SessionDirectory
-from mnt.session_xml import render_failure, render_session, render_version
+from mnt.session_xml import render_session, render_version
 from nac.identity import find_mac
-
-BASE = "/admin/API/mnt"
+from nac.mnt_api import NOT_TOLD, SESSION_BY_MAC_PATH, VERSION_PATH, RestResult, encode_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +39,8 @@ class RestAnswers:
         self._directory = directory
         self.routes: Mapping[str, Route] = MappingProxyType(
             {
-                f"{BASE}/Version": self._answer_version,
-                f"{BASE}/Session/MACAddress/{{mac}}": self._answer_session_by_mac,
+                VERSION_PATH: self._answer_version,
+                f"{SESSION_BY_MAC_PATH}/{{mac}}": self._answer_session_by_mac,
             }
         )
 
@@ -60,7 +59,12 @@ class RestAnswers:
         return fail(HTTPStatus.INTERNAL_SERVER_ERROR, why, operation="Get By Type", resource_type="RESTSDStatus")
 
 
-def fail(status: HTTPStatus, why: str, *, operation: str = "N/A", resource_type: str = "N/A") -> RestAnswer:
+def fail(status: HTTPStatus, why: str, *, operation: str = NOT_TOLD, resource_type: str = NOT_TOLD) -> RestAnswer:
     """Build the answer of a request that failed."""
-    body = render_failure(status, why, operation=operation, resource_type=resource_type)
-    return RestAnswer(status=status, body=body, reason=why)
+    result = RestResult(
+        http_code=str(status.value),
+        internal_error_info=why,
+        requested_operation=operation,
+        resource_type=resource_type,
+    )
+    return RestAnswer(status=status, body=encode_result(result), reason=why)

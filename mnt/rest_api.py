@@ -10,72 +10,44 @@ import base64
 import binascii
 import hmac
 import ssl
-from dataclasses import dataclass, field
-from datetime import timedelta
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from mnt.config import MntConfig
 from mnt.rest_answers import RestAnswer, RestAnswers, Route, fail
-from nac.binding import bind_tcp
-from nac.http_log import LONGEST_REASON, build_http_log
-from nac.http_server import build_guard, build_stamp
+from nac.http_log import LONGEST_REASON
+from nac.http_server import HttpListener, build_guard, build_stamp
+from nac.mnt_api import CONTENT_TYPE
 from nac.runtime import Runtime
 
-CONTENT_TYPE = "application/xml"
-"""Exactly this, without a charset: clients compare it (aaa-mnt.md 6.2)."""
 REALM = "MnT REST API"
 MAXIMUM_BODY = 64 << 10
-SHUTDOWN_TIMEOUT = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestApiConfig:
-    """Where the API listens, and to whom; port 0 means any."""
-
-    address: str
-    port: int
-    tls: ssl.SSLContext
-    user: str
-    password: str = field(repr=False)
 
 
 class RestApi:
     """The REST API of one node."""
 
-    def __init__(self, config: RestApiConfig, runtime: Runtime, answers: RestAnswers) -> None:
+    def __init__(self, config: MntConfig, runtime: Runtime, answers: RestAnswers, *, tls: ssl.SSLContext) -> None:
         """Bind nothing before `start`."""
         self._config = config
         self._runtime = runtime
         self._answers = answers
-        self._runner: web.AppRunner | None = None
-        self.port = 0
+        self._listener = HttpListener(self._build_application, observe=runtime.observe, event="api-refused", tls=tls)
+
+    @property
+    def port(self) -> int:
         """The bound port, 0 while there is none."""
+        return next(iter(self._listener.ports), 0)
 
     async def start(self) -> None:
         """Open the port; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
-        sock = bind_tcp(self._config.address, self._config.port)
-        try:
-            self._runner = web.AppRunner(
-                self._build_application(),
-                access_log=None,
-                logger=build_http_log(self._runtime.observe, event="api-refused"),
-                shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
-            )
-            await self._runner.setup()
-            await web.SockSite(self._runner, sock, ssl_context=self._config.tls).start()
-            self.port = sock.getsockname()[1]
-        except BaseException:
-            await self.stop()
-            sock.close()
-            raise
+        await self._listener.start((self._config.address, self._config.api_port))
 
     async def stop(self) -> None:
         """Close everything; a second call does nothing."""
-        runner, self._runner, self.port = self._runner, None, 0
-        if runner is not None:
-            await runner.cleanup()
+        await self._listener.stop()
 
     def _build_application(self) -> web.Application:
         application = web.Application(
@@ -97,7 +69,7 @@ class RestApi:
 
     def _build_gate(self) -> Middleware:
         """Build the middleware that lets only the right user in."""
-        expected = f"{self._config.user}:{self._config.password}".encode()
+        expected = f"{self._config.api_user}:{self._config.api_password}".encode()
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:

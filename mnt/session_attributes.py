@@ -21,7 +21,7 @@ def find_session_id(record: SyslogRecord) -> str:
             return value.removeprefix(AUDIT_SESSION_ID)
     for value in record.all("Class"):
         if value.startswith(CLASS_PREFIX):
-            return value.removeprefix(CLASS_PREFIX).partition(":")[0]
+            return value.removeprefix(CLASS_PREFIX).rsplit(":", 1)[0]
     return ""
 
 

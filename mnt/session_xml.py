@@ -1,4 +1,4 @@
-"""What the REST API answers, as XML: a session, the version, a failure (aaa-mnt.md 6.1).
+"""What the REST API answers, as XML: a session, the version (aaa-mnt.md 6.1).
 
 A session's children stand in the order of the published schema; those of which nothing is known are left out. They
 tell of the last passed authentication and of the last accounting record. A trap of the original is kept (posture.md
@@ -8,17 +8,16 @@ NotApplicable of a session whose PostureStatus, inside ``other_attr_string``, is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from types import MappingProxyType
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from mnt.kept_record import KeptRecord, recall_record
 from mnt.session import MonitoredSession, SessionState
 from mnt.session_attributes import find_octets
+from nac.mnt_api import encode_document
 from nac.syslog import SyslogRecord
 
 PRODUCT = "Cisco Identity Services Engine"
@@ -26,7 +25,6 @@ VERSION = "3.5.0.223"
 """A release, as clients expect one."""
 ACTIVE_MNT_NODE = "1"
 
-CPM_CODE = "34110"
 SEPARATOR = ":!:"
 
 # The prefixes stand at the typed children themselves, where ElementTree would declare them at the root.
@@ -35,7 +33,6 @@ _BOOLEAN = {
     "xmlns:xs": "http://www.w3.org/2001/XMLSchema",
     "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,17 @@ def _of_authentication(find: Callable[[SyslogRecord], str]) -> _Child:
 
 def _of_accounting(find: Callable[[SyslogRecord], str]) -> _Child:
     return lambda known: find(known.accounting.record) if known.accounting else ""
+
+
+def _of_latest(find: Callable[[SyslogRecord], str]) -> _Child:
+    """Tell what the later of the two records says, or else the earlier one."""
+
+    def tell(known: _Known) -> str:
+        kept = [kept for kept in (known.accounting, known.authentication) if kept]
+        kept.sort(key=lambda kept: kept.received_at, reverse=True)
+        return next(filter(None, (find(each.record) for each in kept)), "")
+
+    return tell
 
 
 def _first(key: str) -> Callable[[SyslogRecord], str]:
@@ -116,6 +124,8 @@ _CHILDREN: Mapping[str, _Child] = MappingProxyType(
         "location": _of_authentication(_group("Location")),
         "device_type": _of_authentication(_group("Device Type")),
         "response_time": _of_authentication(_first("RequestLatency")),
+        "nas_ipv6_address": _of_latest(_first("NAS-IPv6-Address")),
+        "framed_ipv6_address": _of_latest(lambda record: ",".join(record.all("Framed-IPv6-Address"))),
         "other_attr_string": lambda known: _render_others(known),
         "acct_acs_timestamp": _of_accounting(lambda record: _render_instant(record.at)),
         "acct_acsview_timestamp": lambda known: _render_arrival(known.accounting),
@@ -149,8 +159,10 @@ _ELSEWHERE = frozenset(
         "destinationipaddress",
         "device ip address",
         "framed-ip-address",
+        "framed-ipv6-address",
         "identitygroup",
         "nas-ip-address",
+        "nas-ipv6-address",
         "nas-port-id",
         "networkdevicename",
         "posturestatus",
@@ -171,8 +183,8 @@ def render_session(session: MonitoredSession) -> bytes:
     root = Element("sessionParameters")
     for name, tell in _CHILDREN.items():
         if text := tell(known):
-            SubElement(root, name, _BOOLEAN if name in ("passed", "failed") else {}).text = _clean(text)
-    return _render(root)
+            SubElement(root, name, _BOOLEAN if name in ("passed", "failed") else {}).text = text
+    return encode_document(root)
 
 
 def render_version() -> bytes:
@@ -180,27 +192,7 @@ def render_version() -> bytes:
     root = Element("product", {"name": PRODUCT})
     SubElement(root, "version").text = VERSION
     SubElement(root, "type_of_node").text = ACTIVE_MNT_NODE
-    return _render(root)
-
-
-def render_failure(status: HTTPStatus, why: str, *, operation: str = "N/A", resource_type: str = "N/A") -> bytes:
-    """Render ``mnt-rest-result``, the body of every answer but 200."""
-    members = {
-        "http-code": str(status.value),
-        "cpm-code": CPM_CODE,
-        "description": "The server met an error while it processed the REST request",
-        "module-name": "MnT",
-        "internal-error-info": why,
-        "requested-operation": operation,
-        "resource-id": "N/A",
-        "resource-name": "N/A",
-        "resource-type": resource_type,
-        "status": "SERVER_ERROR",
-    }
-    root = Element("mnt-rest-result")
-    for name, text in members.items():
-        SubElement(root, name).text = _clean(text)
-    return _render(root)
+    return encode_document(root)
 
 
 def _render_others(known: _Known) -> str:
@@ -224,13 +216,3 @@ def _render_arrival(kept: KeptRecord | None) -> str:
 
 def _render_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds")
-
-
-def _clean(text: str) -> str:
-    """Replace characters that XML 1.0 cannot hold."""
-    return _NO_XML.sub("?", text)
-
-
-def _render(root: Element) -> bytes:
-    body: bytes = tostring(root, encoding="utf-8")
-    return b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>' + body

@@ -21,7 +21,7 @@ from nac.posture import PostureStatus
 
 SCHEMA = Schema(
     application=0x504C4D31,
-    version=1,
+    version=2,
     script="""
 CREATE TABLE sessions (
     session_id TEXT PRIMARY KEY, state TEXT NOT NULL, opened_at TEXT NOT NULL, updated_at TEXT NOT NULL,
@@ -47,12 +47,15 @@ CREATE TABLE accounting (
 );
 CREATE TABLE alarms (
     id INTEGER PRIMARY KEY, stream TEXT, number INTEGER,
-    at TEXT NOT NULL, server TEXT, severity TEXT, code INTEGER, name TEXT, detail TEXT
+    at TEXT NOT NULL, event_at TEXT NOT NULL, server TEXT, severity TEXT, code INTEGER, name TEXT, detail TEXT
 );
 CREATE TABLE streams (
     stream TEXT PRIMARY KEY, sender TEXT NOT NULL, next INTEGER NOT NULL, updated_at TEXT NOT NULL
 )
 """,
+    upgrades={
+        1: "ALTER TABLE alarms ADD COLUMN event_at TEXT NOT NULL DEFAULT ''; UPDATE alarms SET event_at = at",
+    },
 )
 
 _GREATEST = (1 << 63) - 1

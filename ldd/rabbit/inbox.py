@@ -1,7 +1,7 @@
 """What arrives from the broker: records for the node's subscribers, letters for its receivers.
 
-Records are acknowledged after the merge, letters after their receiver has them, in order. What nobody can read is
-acknowledged too, and told of: it would come again for ever.
+Records are acknowledged after the merge, letters after their receiver has them, in order. Records that nobody here can
+read are acknowledged too, and told of; what becomes of such letters is for `ldd.reading` to say.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from aio_pika import Connection
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import ChannelClosed
 
-from ldd.envelope import EnvelopeError, decode_letters, decode_records
-from ldd.link import LinkEvent, Receiver
-from ldd.link_state import REDELIVERY_PAUSE, LinkState, Reading
-from ldd.rabbit.topology import Topology
+from ldd.envelope import EnvelopeError, decode_records
+from ldd.link_state import LinkState
+from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.trouble import SessionLostError
+from ldd.reading import REDELIVERY_PAUSE, Reading
 
 _RECORD_WINDOW = 100
 _LETTER_WINDOW = 64
@@ -27,14 +27,14 @@ Lose = Callable[[BaseException | None], None]
 """Told that something is gone without which the connection is of no use."""
 
 
-async def consume_records(connection: Connection, state: LinkState, topology: Topology, lose: Lose) -> None:
+async def consume_records(connection: Connection, state: LinkState, names: BrokerNames, lose: Lose) -> None:
     """Begin to take records; raises `SessionLostError` where another node of this name does."""
 
     async def take(message: AbstractIncomingMessage) -> None:
         try:
             decoded = decode_records(message.body)
         except EnvelopeError as error:
-            state.tell(LinkEvent.MISSED, str(error))
+            state.refuse_records(error)
         else:
             if decoded.node != state.node:
                 state.dispatch(decoded)
@@ -42,7 +42,7 @@ async def consume_records(connection: Connection, state: LinkState, topology: To
 
     channel = await open_channel(connection, lose)
     await channel.set_qos(prefetch_count=_RECORD_WINDOW)
-    queue = await topology.declare_queue(channel)
+    queue = await names.declare_queue(channel)
     await _consume(queue, take, taken=f"another node named {state.node} is connected to the broker")
 
 
@@ -50,18 +50,18 @@ class LetterInbox:
     """Empties one mailbox over one connection; begins anew on a channel of its own where its receiver fails."""
 
     def __init__(
-        self, connection: Connection, state: LinkState, topology: Topology, lose: Lose, *, mailbox: str
+        self, connection: Connection, state: LinkState, names: BrokerNames, lose: Lose, *, mailbox: str
     ) -> None:
         """Take nothing before `open`."""
         self._connection = connection
         self._state = state
-        self._topology = topology
+        self._names = names
         self._lose = lose
         self._mailbox = mailbox
-        self._receiver: Receiver = state.receivers[mailbox]
         self._wake = asyncio.Event()
         self._done: AbstractIncomingMessage | None = None
         self._has_failed = False
+        self._is_held = False
         self._reading = self._read()
 
     async def open(self) -> None:
@@ -70,7 +70,7 @@ class LetterInbox:
         self._reading = self._read()
         self._channel = await open_channel(self._connection, self._note_loss)
         await self._channel.set_qos(prefetch_count=_LETTER_WINDOW)
-        queue = await self._topology.declare_mailbox(self._channel, self._mailbox)
+        queue = await self._names.declare_mailbox(self._channel, self._mailbox)
         await _consume(queue, self._take, taken=f"another node empties mailbox {self._mailbox}")
 
     async def run(self) -> None:
@@ -92,20 +92,15 @@ class LetterInbox:
         """Give the broker back what is under way; it keeps the order."""
         self._reading.end()
         await self._channel.close()
-        await asyncio.sleep(REDELIVERY_PAUSE)
-        await self.open()
+        if not self._is_held:
+            await asyncio.sleep(REDELIVERY_PAUSE)
+            await self.open()
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
-        try:
-            delivery = decode_letters(message.body)
-        except EnvelopeError as error:
-            self._state.tell(LinkEvent.DROPPED, f"mailbox {self._mailbox}: {error}")
-            await message.ack()
-        else:
-            self._reading.take(delivery, message)
+        self._reading.take(message.body, message)
 
     def _read(self) -> Reading[AbstractIncomingMessage]:
-        return Reading(self._receiver, self._state.tasks, acknowledge=self._note, fail=self._fail)
+        return Reading(self._state, self._mailbox, acknowledge=self._note, fail=self._fail, hold=self._hold)
 
     def _note(self, message: AbstractIncomingMessage) -> None:
         self._done = message
@@ -114,6 +109,10 @@ class LetterInbox:
     def _fail(self) -> None:
         self._has_failed = True
         self._wake.set()
+
+    def _hold(self) -> None:
+        self._is_held = True
+        self._fail()
 
     def _note_loss(self, error: BaseException | None) -> None:
         if not self._has_failed:

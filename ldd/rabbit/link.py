@@ -13,9 +13,9 @@ from ldd.broker_settings import BrokerSettings, show_url
 from ldd.link import Receiver, Subscriber, Watcher
 from ldd.link_state import FAREWELL_TIMEOUT, LinkState
 from ldd.rabbit.connection import BrokerConnection
+from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.sender import Sender
 from ldd.rabbit.session import RabbitSession
-from ldd.rabbit.topology import Topology
 from ldd.rabbit.trouble import explain
 from nac.owned_tasks import OwnedTasks
 
@@ -44,10 +44,10 @@ class RabbitLink:
         """
         self._settings = settings
         self._tls = settings.build_tls_context()
-        self._topology = Topology(deployment, node, is_lasting)
+        self._names = BrokerNames(deployment, node, is_lasting)
         self._random = random
         self._state = LinkState(node, spool)
-        self._sender = Sender(self._state, self._topology, settings.confirm_timeout)
+        self._sender = Sender(self._state, self._names, settings.confirm_timeout)
         self._tasks = OwnedTasks()
         self._closing = OwnedTasks()
 
@@ -60,7 +60,7 @@ class RabbitLink:
         """Begin to connect."""
         if not len(self._tasks):
             await self._state.begin()
-            self._tasks.spawn(self._supervise(), name=f"link of {self._topology.node}")
+            self._tasks.spawn(self._supervise(), name=f"link of {self._names.node}")
 
     async def stop(self) -> None:
         """Send what waits and let receivers end, for two seconds at most each; then close and keep what is left."""
@@ -122,8 +122,8 @@ class RabbitLink:
 
     async def _live(self, url: str) -> tuple[bool, str]:
         """Spend a life at one broker; whether it ever began, and why it is over."""
-        connection = BrokerConnection(self._settings, url=url, name=self._topology.queue, tls=self._tls)
-        session = RabbitSession(connection, self._state, self._sender, self._topology)
+        connection = BrokerConnection(self._settings, url=url, name=self._names.queue, tls=self._tls)
+        session = RabbitSession(connection, self._state, self._sender, self._names)
         try:
             async with asyncio.timeout(self._settings.connect_timeout.total_seconds()):
                 await session.open()
@@ -136,5 +136,5 @@ class RabbitLink:
             return was_up, reason
         finally:
             # A task of its own, so that a stop in the middle does not leave half a connection behind.
-            await asyncio.shield(self._closing.spawn(session.close(), name=f"farewell of {self._topology.node}"))
+            await asyncio.shield(self._closing.spawn(session.close(), name=f"farewell of {self._names.node}"))
         raise AssertionError("a session ends by raising")

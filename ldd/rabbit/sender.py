@@ -18,7 +18,7 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from ldd.envelope import encode_letters, encode_records
 from ldd.link_state import LinkState
 from ldd.outbox import RecordBatch
-from ldd.rabbit.topology import Topology
+from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.trouble import SessionLostError
 
 _RECORDS_IN_FLIGHT = 2
@@ -34,10 +34,10 @@ _REFUSAL_PAUSE = 1.0
 class Sender:
     """What one link sends, over one connection after the other."""
 
-    def __init__(self, state: LinkState, topology: Topology, confirm_timeout: timedelta) -> None:
+    def __init__(self, state: LinkState, names: BrokerNames, confirm_timeout: timedelta) -> None:
         """Send nothing before `open`."""
         self._state = state
-        self._topology = topology
+        self._names = names
         self._confirm_timeout = confirm_timeout.total_seconds()
         self._sequence = 0
         self._records_wait = asyncio.Event()
@@ -54,12 +54,12 @@ class Sender:
 
     async def open(self, records: AbstractChannel, letters: AbstractChannel) -> None:
         """Begin on a new connection; raises what shows that the broker takes no messages at present."""
-        self._exchange: AbstractExchange = await self._topology.declare_exchange(records)
+        self._exchange: AbstractExchange = await self._names.declare_exchange(records)
         self._letters = letters
         self._mailboxes.clear()
         # A broker that is short of memory or disk opens connections gladly, and only hangs when something is sent.
         probe = Message(b"", delivery_mode=DeliveryMode.NOT_PERSISTENT)
-        await self._confirm(records.default_exchange, probe, f"{self._topology.exchange}.nobody", mandatory=False)
+        await self._confirm(records.default_exchange, probe, f"{self._names.exchange}.nobody", mandatory=False)
 
     async def send_records(self) -> None:
         """Send records for as long as the connection lasts."""
@@ -109,9 +109,9 @@ class Sender:
         """Send everything that waits for one mailbox."""
         if mailbox not in self._mailboxes:
             async with self._bound(f"did not declare mailbox {mailbox}"):
-                await self._topology.declare_mailbox(self._letters, mailbox)
+                await self._names.declare_mailbox(self._letters, mailbox)
             self._mailboxes.add(mailbox)
-        queue, outbox = self._topology.name_mailbox(mailbox), self._state.outbox
+        queue, outbox = self._names.name_mailbox(mailbox), self._state.outbox
         await asyncio.sleep(_GATHERING_TIME)
         while (batch := outbox.take_letters(mailbox)) is not None:
             body = encode_letters(node=self._state.node, stream=batch.stream, first=batch.first, letters=batch.letters)

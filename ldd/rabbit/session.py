@@ -7,20 +7,20 @@ import asyncio
 from ldd.link_state import LinkState
 from ldd.rabbit.connection import BrokerConnection
 from ldd.rabbit.inbox import LetterInbox, consume_records, open_channel
+from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.sender import Sender
-from ldd.rabbit.topology import Topology
 from ldd.rabbit.trouble import SessionLostError
 
 
 class RabbitSession:
     """Carries what one link sends and receives."""
 
-    def __init__(self, connection: BrokerConnection, state: LinkState, sender: Sender, topology: Topology) -> None:
+    def __init__(self, connection: BrokerConnection, state: LinkState, sender: Sender, names: BrokerNames) -> None:
         """Begin nothing before `open`."""
         self._connection = connection
         self._state = state
         self._sender = sender
-        self._topology = topology
+        self._names = names
         self._inboxes: list[LetterInbox] = []
         self._loss: BaseException | None = None
         self._is_lost = asyncio.Event()
@@ -32,9 +32,9 @@ class RabbitSession:
         records = await open_channel(connection, self._lose)
         letters = await open_channel(connection, self._lose)
         await self._sender.open(records, letters)
-        await consume_records(connection, self._state, self._topology, self._lose)
+        await consume_records(connection, self._state, self._names, self._lose)
         for mailbox in self._state.receivers:
-            inbox = LetterInbox(connection, self._state, self._topology, self._lose, mailbox=mailbox)
+            inbox = LetterInbox(connection, self._state, self._names, self._lose, mailbox=mailbox)
             self._inboxes.append(inbox)
             await inbox.open()
 

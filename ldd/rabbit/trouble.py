@@ -21,6 +21,7 @@ from aio_pika.exceptions import (
     PublishError,
 )
 
+_REFUSALS = (AuthenticationError, ProbableAuthenticationError)
 _NUMBER = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -42,6 +43,11 @@ def explain(error: BaseException) -> str:
         if isinstance(error, kinds):
             return render(error)
     return f"{type(error).__name__}: {error}"
+
+
+def is_login_refused(error: BaseException) -> bool:
+    """Tell whether the broker was reached and does not accept user and password."""
+    return isinstance(error, _REFUSALS)
 
 
 def _quote(error: AMQPError) -> str:
@@ -68,17 +74,14 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str]], ..
         lambda error: f"the broker's certificate is not accepted: {error.verify_message}",
     ),
     ((ssl.SSLError,), _render_tls),
-    (
-        (AuthenticationError, ProbableAuthenticationError),
-        lambda _: "the broker does not accept user and password",
-    ),
+    (_REFUSALS, lambda _: "the broker does not accept user and password"),
     (
         (ChannelPreconditionFailed,),
         lambda error: f"the broker has a queue or exchange of this name with other settings: {_quote(error)}",
     ),
     (
         (InvalidFrameError,),
-        lambda _: "the broker does not speak as expected; it may not know the virtual host, or not let this user in",
+        lambda _: "the broker does not know the virtual host or does not let this user in, or it is not a broker",
     ),
     ((ChannelClosed, ConnectionClosed), lambda error: f"the broker closed the connection: {_quote(error)}"),
     ((PublishError,), lambda _: "a queue has disappeared from the broker"),

@@ -32,16 +32,16 @@ class HandClock:
 
 
 def session_record() -> st.SearchStrategy[SessionRecord]:
-    """Draw any record that can be."""
+    """Draw any record that can be told to others."""
     instants = st.datetimes(datetime(1970, 1, 1), datetime(2241, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
-    letters = st.characters(codec="utf-8")
+    letters = st.characters(codec="utf-8").filter(str.isprintable)
     texts = st.text(letters, max_size=20)
     names = st.text(letters, min_size=1, max_size=20)
     stations = texts | st.just("02-00-00-0A-10-01")
     return st.builds(
         SessionRecord,
         session_id=names,
-        mac=texts | st.just("02:00:00:0a:10:01"),
+        mac=st.sampled_from(("", "02:00:00:0A:10:01")),
         calling_station_id=stations,
         addresses=st.lists(texts, max_size=3).map(tuple),
         psn=names,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import aio_pika
 import pytest
 
 from ldd.broker_settings import BrokerSettings
@@ -25,6 +26,8 @@ class Harness(Protocol):
 
     def link(self, node: str, *, spool: Path | None = None) -> Link: ...
 
+    async def put(self, mailbox: str, message: bytes) -> None: ...
+
     async def fail(self) -> None: ...
 
     async def recover(self) -> None: ...
@@ -36,6 +39,9 @@ class EmbeddedHarness:
 
     def link(self, node: str, *, spool: Path | None = None) -> Link:
         return self._broker.link(node, spool=spool)
+
+    async def put(self, mailbox: str, message: bytes) -> None:
+        assert self._broker.get_mailbox(mailbox).put(message, lambda: None)
 
     async def fail(self) -> None:
         self._broker.fail()
@@ -59,6 +65,12 @@ class RabbitHarness:
     def make_link(node: str, *, deployment: str = "nowhere", spool: Path | None = None, **settings: Any) -> RabbitLink:
         chosen = BrokerSettings(**settings)
         return RabbitLink(node, chosen, deployment=deployment, random=random.Random(1), spool=spool)
+
+    async def put(self, mailbox: str, message: bytes) -> None:
+        """Put bytes into a mailbox as a node of any release may do; it has been declared."""
+        async with await aio_pika.connect(self._server.url) as connection, connection.channel() as channel:
+            name = f"posturelab.{self.deployment}.log.{mailbox}"
+            await channel.default_exchange.publish(aio_pika.Message(message), name)
 
     async def fail(self) -> None:
         await asyncio.to_thread(self._server.kill)
@@ -150,14 +162,19 @@ async def stop_all(*inboxes: Inbox) -> None:
 
 
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the pauses of both back ends."""
+    """Shorten the pauses of both back ends, and let whoever takes leave send what waits however long that takes."""
+    set_farewell(monkeypatch, PATIENCE)
     monkeypatch.setattr("ldd.embedded_mailbox.REDELIVERY_PAUSE", 0.05)
     monkeypatch.setattr("ldd.rabbit.inbox.REDELIVERY_PAUSE", 0.05)
-    monkeypatch.setattr("ldd.embedded.FAREWELL_TIMEOUT", 0.1)
-    monkeypatch.setattr("ldd.rabbit.link.FAREWELL_TIMEOUT", 0.3)
     monkeypatch.setattr("ldd.rabbit.link.FIRST_PAUSE", 0.1)
     monkeypatch.setattr("ldd.rabbit.link.LONGEST_PAUSE", 0.5)
     monkeypatch.setattr("ldd.rabbit.sender._REFUSAL_PAUSE", 0.1)
+
+
+def set_farewell(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Say how long a link that stops waits for what it cannot send, and for receivers that do not end."""
+    monkeypatch.setattr("ldd.embedded.FAREWELL_TIMEOUT", seconds)
+    monkeypatch.setattr("ldd.rabbit.link.FAREWELL_TIMEOUT", seconds)
 
 
 def number(count: int, *, begin: int = 0) -> list[bytes]:

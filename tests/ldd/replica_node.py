@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from operator import attrgetter
 from typing import Any
 
+from ldd.digest import BUCKETS
 from ldd.directory import RadiusSessionDirectory
 from ldd.embedded import EmbeddedBroker, EmbeddedLink
 from ldd.era import Era
-from ldd.publisher import Owner, OwnSession, SessionPublisher
-from ldd.record import RecordState
+from ldd.publisher import OwnSession, PublishingNode, SessionPublisher
+from ldd.record import RecordState, SessionRecord
 from ldd.replication import Replication
 from nac.journal import Journal, JournalRecord
 from nac.posture import PostureStatus
@@ -31,6 +33,13 @@ SESSION = OwnSession(
 )
 
 
+def list_tombstones(directory: RadiusSessionDirectory) -> list[SessionRecord]:
+    """List what a replica tells others of stopped sessions, by session id."""
+    everything = {owner: set(range(BUCKETS)) for owner in directory.digest.shares}
+    records = [record for step in directory.walk(everything) for record in step]
+    return sorted((record for record in records if not record.is_active), key=attrgetter("session_id"))
+
+
 class ReplicaNode:
     """What a node has of light data distribution."""
 
@@ -40,8 +49,8 @@ class ReplicaNode:
         self.runtime = Runtime(node=name, clock=clock, random=random.Random(1), journal=Journal(clock))
         self.rsd = RadiusSessionDirectory()
         self.link: EmbeddedLink = broker.link(name)
-        owner = Owner(name=name, address="127.0.1.1", fqdn=f"{name}.lab.test")
-        self.publisher = SessionPublisher(owner, self.runtime, directory=self.rsd, link=self.link, era=era)
+        node = PublishingNode(name=name, address="127.0.1.1", fqdn=f"{name}.lab.test")
+        self.publisher = SessionPublisher(node, self.runtime, directory=self.rsd, link=self.link, era=era)
         self.replication = Replication(self.runtime, directory=self.rsd, link=self.link)
 
     async def start(self) -> None:

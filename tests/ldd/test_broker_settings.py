@@ -76,13 +76,13 @@ def test_files_of_tls_are_read_where_tls_is_asked_for(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     assert BrokerSettings(urls=("amqp://a",), ca_path=authority).build_tls_context() is None
     settings = BrokerSettings(urls=("amqps://a",), ca_path=authority)
-    with pytest.raises(BrokerSettingsError, match=r"ca\.pem is no certificate of an authority: No such file"):
+    with pytest.raises(BrokerSettingsError, match=r"ca\.pem is not a certificate of an authority: No such file"):
         settings.build_tls_context()
     authority.write_text("nothing")
-    with pytest.raises(BrokerSettingsError, match=r"ca\.pem is no certificate of an authority"):
+    with pytest.raises(BrokerSettingsError, match=r"ca\.pem is not a certificate of an authority"):
         settings.build_tls_context()
     trustme.CA().cert_pem.write_to_path(authority)
     assert settings.build_tls_context() is not None
     own = BrokerSettings(urls=("amqps://a",), ca_path=authority, certificate_path=authority, key_path=authority)
-    with pytest.raises(BrokerSettingsError, match="are no certificate and key"):
+    with pytest.raises(BrokerSettingsError, match="are not a certificate and its key"):
         own.build_tls_context()

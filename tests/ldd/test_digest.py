@@ -1,4 +1,4 @@
-"""Fingerprints: where two replicas differ, and what is no digest."""
+"""Fingerprints: where two replicas differ, and what is not a digest."""
 
 from __future__ import annotations
 

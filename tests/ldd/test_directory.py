@@ -16,6 +16,7 @@ from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
 from tests.ldd.conftest import NOW, session_record
+from tests.ldd.replica_node import list_tombstones
 
 if TYPE_CHECKING:
     from tests.ldd.conftest import BuildRecord
@@ -64,7 +65,7 @@ def tell(directory: RadiusSessionDirectory) -> list[object]:
     """Tell everything that can be asked of a replica."""
     return [
         directory.list_sessions(),
-        directory.list_tombstones(),
+        list_tombstones(directory),
         len(directory),
         dict(directory.digest.shares),
         *(directory.find_by_mac(mac) for mac in ("", MAC, "02:00:00:00:10:02")),
@@ -98,7 +99,7 @@ def test_indexes_know_the_active_sessions_and_no_others(history: list[SessionRec
         assert directory.find_owner(record.session_id) == record.psn
         assert directory.find_by_address(record.addresses[0]) is not None
         assert (directory.find_by_mac(record.mac) is not None) is bool(record.mac)
-    for record in directory.list_tombstones():
+    for record in list_tombstones(directory):
         assert directory.find(record.session_id) is directory.find_owner(record.session_id) is None
     expire(directory, NOW + timedelta(days=30))
     assert tell(directory) == tell(RadiusSessionDirectory())
@@ -131,7 +132,7 @@ def test_a_stopped_session_is_gone_and_a_late_older_record_does_not_revive_it(
     assert not directory.merge(build_record(version=2))
     assert directory.find(stopped.session_id) is None
     assert directory.find_by_mac(stopped.mac) is directory.find_by_address(stopped.addresses[0]) is None
-    assert directory.list_tombstones() == [stopped]
+    assert list_tombstones(directory) == [stopped]
     assert directory.find_latest(stopped.session_id) == stopped
 
 

@@ -49,7 +49,22 @@ async def test_a_node_may_be_cut_off_before_it_starts() -> None:
     assert not psn1.link.is_up
     broker.recover()
     assert psn1.link.is_up
-    assert psn1.kinds == [LinkEvent.DOWN, LinkEvent.UP]
+    assert psn1.kinds == [LinkEvent.DOWN, LinkEvent.DOWN, LinkEvent.UP]
+    await stop_all(psn1)
+
+
+async def test_a_link_always_tells_what_is_in_its_way_now() -> None:
+    broker = EmbeddedBroker()
+    psn1 = Inbox(broker.link("psn1"))
+    await start_all(psn1)
+    broker.fail()
+    broker.fail()
+    broker.cut("psn1")
+    broker.recover()
+    broker.fail(reason="it has failed again")
+    broker.restore("psn1")
+    told = ["the broker has failed", "the link is cut", "it has failed again"]
+    assert psn1.events[1:] == [(LinkEvent.DOWN, reason) for reason in told]
     await stop_all(psn1)
 
 
@@ -60,7 +75,8 @@ async def test_a_broker_that_recovers_leaves_a_cut_link_cut() -> None:
     broker.cut("psn1")
     broker.fail()
     broker.recover()
-    assert psn1.kinds == [LinkEvent.UP, LinkEvent.DOWN]
+    assert psn1.kinds == [LinkEvent.UP, *[LinkEvent.DOWN] * 3]
+    assert psn1.events[-1] == (LinkEvent.DOWN, "the link is cut")
     assert psn2.kinds == [LinkEvent.UP, LinkEvent.DOWN, LinkEvent.UP]
     await stop_all(psn1, psn2)
 

@@ -1,4 +1,4 @@
-"""What travels between nodes, in both directions, and what is none of it."""
+"""What travels between nodes, in both directions, and what is not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ldd.envelope import (
     LAST_NUMBER,
     EnvelopeError,
     RecordMessage,
+    SchemaVersionError,
     Sequences,
     decode_letters,
     decode_records,
@@ -69,7 +70,11 @@ def test_letters_cannot_count_from_anywhere(first: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"schemaVersion": 2}, "its schema version is not 1"),
+        ({"schemaVersion": 2}, "a writes schema version 2, and this release knows 1"),
+        ({"schemaVersion": 2, "node": "a\nb"}, "a node without a name writes schema version 2"),
+        ({"schemaVersion": 2, "node": "a" * 254}, "a node without a name writes schema version 2"),
+        ({"schemaVersion": 2, "node": None}, "a node without a name writes schema version 2"),
+        ({"schemaVersion": 0}, "schemaVersion lies not between 1 and "),
         ({"node": None}, "node is missing or of another type"),
         ({"schemaVersion": True}, "schemaVersion is missing or of another type"),
         ({"sequence": True}, "sequence is missing or of another type"),
@@ -81,6 +86,15 @@ def test_what_is_wrong_with_a_message_is_told(changes: dict[str, object], reason
     members = {"schemaVersion": 1, "node": "a", "stream": "b", "sequence": 1, "topic": "c", "records": []}
     with pytest.raises(EnvelopeError, match=reason):
         decode_records(json.dumps(members | changes).encode())
+
+
+def test_a_message_of_a_newer_release_is_told_from_one_of_an_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older release knows what to do with neither; a newer one will read its own."""
+    monkeypatch.setattr("ldd.envelope.SCHEMA_VERSION", 2)
+    for version, is_newer in ((1, False), (3, True)):
+        with pytest.raises(SchemaVersionError) as caught:
+            decode_letters(b'{"schemaVersion":%d,"node":"psn1"}' % version)
+        assert caught.value.is_newer is is_newer
 
 
 def test_gaps_are_counted_for_each_sender_and_each_of_its_lives() -> None:

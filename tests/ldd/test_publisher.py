@@ -6,14 +6,17 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from ldd.directory import REFRESH_INTERVAL
 from ldd.era import Era
 from ldd.record import RecordState
+from ldd.replication import EXPIRY_INTERVAL
 from nac.posture import PostureStatus
 from tests.ldd.conftest import NOW
-from tests.ldd.replica_node import SESSION, Deployment, tell
+from tests.ldd.replica_node import SESSION, Deployment, list_tombstones, tell
 
 STARTED = replace(SESSION, state=RecordState.STARTED, addresses=("127.0.10.1", "::1"), acct_session_id="00000001")
 COMPLIANT = replace(STARTED, posture_status=PostureStatus.COMPLIANT)
@@ -36,7 +39,104 @@ def test_a_session_is_known_everywhere_from_authentication_to_stop() -> None:
         lab.psn1.publisher.stopped(SESSION.session_id)
         await lab.settle()
         assert [node.rsd.list_sessions() for node in lab.nodes] == [[], [], []]
-        assert lab.psn1.rsd.list_tombstones() == lab.psn2.rsd.list_tombstones() != []
+        assert list_tombstones(lab.psn1.rsd) == list_tombstones(lab.psn2.rsd) != []
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mac": "02:00:00:00:10:09"},
+        {"calling_station_id": "other"},
+        {"addresses": ("127.0.10.9",)},
+        {"nas_ip": "127.0.3.9"},
+        {"nas_ipv6": "::9"},
+        {"state": RecordState.STARTED},
+        {"posture_status": PostureStatus.COMPLIANT},
+        {"acct_session_id": "9"},
+    ],
+)
+def test_every_member_that_changes_is_published(changes: dict[str, Any]) -> None:
+    async def story(lab: Deployment) -> None:
+        lab.psn1.publisher.authenticated(SESSION)
+        record = lab.psn1.publisher.changed(replace(SESSION, **changes))
+        assert record is not None
+        assert {name: getattr(record, name) for name in changes} == changes
+
+    tell(story)
+
+
+def test_a_session_that_goes_on_is_not_forgotten_though_nothing_of_it_changes() -> None:
+    """Every other day an interim: the default of IOS, `aaa accounting update periodic 2880`."""
+
+    async def story(lab: Deployment) -> None:
+        lab.psn1.publisher.authenticated(COMPLIANT)
+        for _ in range(5):
+            lab.clock.advance(days=2)
+            lab.psn1.publisher.changed(COMPLIANT, goes_on=True)
+            await asyncio.sleep(EXPIRY_INTERVAL.total_seconds() * 1.1)
+        (record,) = lab.psn2.rsd.list_sessions()
+        assert lab.psn1.rsd.list_sessions() == lab.mnt1.rsd.list_sessions() == [record]
+        assert (record.at, record.authenticated_at) == (lab.clock.now(), NOW)
+        assert record.posture_status is PostureStatus.COMPLIANT
+        published = lab.psn1.list_records("rsd-published")
+        assert {record.reason for record in published[1:]} == {"the session goes on: told again before it is forgotten"}
+
+    tell(story)
+
+
+@pytest.mark.parametrize("is_poor", [False, True], ids=["entry", "entry from accounting alone"])
+def test_that_a_session_goes_on_is_told_seldom(is_poor: bool) -> None:  # noqa: FBT001
+    async def story(lab: Deployment) -> None:
+        lab.psn1.publisher.authenticated(SESSION)
+        told = 0
+        for _ in range(48):
+            lab.clock.advance(hours=1)
+            if is_poor:
+                told += lab.psn1.publisher.continued(SESSION.session_id) is not None
+            else:
+                told += lab.psn1.publisher.changed(SESSION, goes_on=True) is not None
+        assert told == timedelta(hours=48) / REFRESH_INTERVAL
+
+    tell(story)
+
+
+def test_a_session_that_its_owner_forgot_and_that_goes_on_is_told_anew() -> None:
+    """With the instant of its authentication: a node that authenticated it later, and is silent, is the owner still."""
+
+    async def story(lab: Deployment) -> None:
+        session = replace(COMPLIANT, authenticated_at=NOW)
+        lab.psn1.publisher.authenticated(session)
+        await lab.settle()
+        lab.clock.advance(days=6)
+        await asyncio.sleep(EXPIRY_INTERVAL.total_seconds() * 1.1)
+        assert [len(node.rsd) for node in lab.nodes] == [0, 0, 0]
+        assert lab.psn1.publisher.changed(session) is None
+        assert lab.psn1.publisher.changed(replace(session, authenticated_at=None), goes_on=True) is None
+        lab.psn1.publisher.changed(session, goes_on=True)
+        await lab.settle()
+        (record,) = lab.psn2.rsd.list_sessions()
+        assert (record.psn, record.authenticated_at, record.posture_status) == ("psn1", NOW, PostureStatus.COMPLIANT)
+
+    tell(story)
+
+
+def test_one_who_is_not_the_owner_does_not_tell_that_a_session_goes_on() -> None:
+    async def story(lab: Deployment) -> None:
+        session = replace(SESSION, authenticated_at=NOW)
+        lab.psn1.publisher.authenticated(session)
+        lab.clock.advance(seconds=1)
+        await lab.settle()
+        lab.psn2.publisher.authenticated(session)
+        await lab.settle()
+        lab.clock.advance(days=2)
+        assert lab.psn1.publisher.changed(session, goes_on=True) is None
+        assert lab.psn1.publisher.continued(session.session_id) is None
+        lab.psn2.publisher.stopped(session.session_id)
+        await lab.settle()
+        assert lab.psn1.publisher.changed(session, goes_on=True) is None, "a tombstone is news enough"
+        assert lab.psn2.publisher.continued(session.session_id) is None
 
     tell(story)
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ldd.digest import Digest, Parts, find_bucket
 from ldd.embedded import EmbeddedBroker
-from ldd.link import Json
-from ldd.reconciliation import COALESCING_DELAY, PATIENCE, Reconciliation
+from ldd.link import Json, LinkEvent
+from ldd.reconciliation import PATIENCE, Reconciliation
+from ldd.retelling import COALESCING_DELAY
 from posturelab.clock import LabLoop
 
 
@@ -344,5 +345,22 @@ def test_the_exchange_ends_while_sessions_change_all_the_time() -> None:
         await lab.settle()
         lab.check_equal()
         assert lab.count_answers() < 5000
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    ("event", "questions"), [(LinkEvent.MISSED, 1), (LinkEvent.UNREADABLE, 0), (LinkEvent.HELD, 0)]
+)
+def test_only_what_may_have_been_missed_is_asked_for(event: LinkEvent, questions: int) -> None:
+    """Neither what another release writes nor letters would come by asking."""
+
+    async def story(lab: Deployment) -> None:
+        await lab.start()
+        await lab.settle()
+        before = lab.nodes[0].questions
+        lab.nodes[0].link._state.tell(event, "because of a test")
+        await lab.settle()
+        assert lab.nodes[0].questions == before + questions
 
     tell(story)

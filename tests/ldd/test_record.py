@@ -57,6 +57,7 @@ ODD = (
     "1",
     "\ud800",
     "\0",
+    "x" * 254,
     [],
     [1],
     ["::1"],
@@ -130,6 +131,11 @@ def test_names_on_the_wire_are_the_public_ones(build_record: BuildRecord) -> Non
     }
 
 
+def test_the_longest_texts_and_a_session_without_a_mac_are_taken(build_record: BuildRecord) -> None:
+    longest = build_record(session_id="x" * 253, addresses=("::1",) * 253, mac="")
+    assert decode_record(spell(longest)) == longest
+
+
 def test_an_unknown_member_is_ignored(build_record: BuildRecord) -> None:
     assert decode_record(spell(build_record(), domain="lab")) == build_record()
 
@@ -138,16 +144,23 @@ def test_an_unknown_member_is_ignored(build_record: BuildRecord) -> None:
     ("changes", "reason"),
     [
         ({"auditSessionID": ""}, "names its session and its owner"),
-        ({"endpointMAC": None}, "endpointMAC is no text"),
-        ({"ipAddressLst": "127.0.10.1"}, "ipAddressLst is no list of texts"),
+        ({"endpointMAC": None}, "endpointMAC is not printable text"),
+        ({"endpointMAC": "02:00:00:0a:10:01"}, "endpointMAC is not a MAC address"),
+        ({"endpointMAC": "not a mac"}, "endpointMAC is not a MAC address"),
+        ({"auditSessionID": "x" * 254}, "auditSessionID is not printable text of at most 253 characters"),
+        ({"psnName": "psn9\nevil"}, "psnName is not printable text"),
+        ({"callingStationId": "\u202e"}, "callingStationId is not printable text"),
+        ({"ipAddressLst": ["127.0.10.1\0"]}, "ipAddressLst is not a list of at most 253 printable texts"),
+        ({"ipAddressLst": ["::1"] * 254}, "ipAddressLst is not a list of at most 253 printable texts"),
+        ({"ipAddressLst": "127.0.10.1"}, "ipAddressLst is not a list of"),
         ({"status": "Asleep"}, "'Asleep' is not a valid RecordState"),
-        ({"ipAddressLst": [1]}, "ipAddressLst is no list of texts"),
-        ({"acctSessionID": "\ud800"}, "surrogates not allowed"),
+        ({"ipAddressLst": [1]}, "ipAddressLst is not a list of"),
+        ({"acctSessionID": "\ud800"}, "acctSessionID is not printable text"),
         ({"postureStatus": "Fine"}, "'Fine' is not a valid PostureStatus"),
         ({"version": 0}, "versions count from 1"),
-        ({"version": LAST_VERSION + 1}, "version is no integer up to 9007199254740991"),
-        ({"version": True}, "version is no integer"),
-        ({"timeStamp": "08:00"}, "timeStamp is no number of seconds"),
+        ({"version": LAST_VERSION + 1}, "version is not an integer up to 9007199254740991"),
+        ({"version": True}, "version is not an integer"),
+        ({"timeStamp": "08:00"}, "timeStamp is not a number of seconds"),
         ({"timeStamp": 1e300}, ""),
         ({"timeStamp": -1}, "between 1970 and 2242"),
         ({"authenticatedAt": 253402300799.0}, "between 1970 and 2242"),

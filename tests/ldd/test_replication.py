@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ldd.directory import LIFETIME
+from ldd.directory import LIFETIME, TOMBSTONE_LIFETIME
 from ldd.record import LAST_VERSION, TOPIC, RecordState, SessionRecord, encode_record
 from ldd.replication import DIGEST_TOPIC, EXPIRY_INTERVAL, SYNC_TOPIC
 from tests.ldd.conftest import NOW
-from tests.ldd.replica_node import SESSION, Deployment, ReplicaNode, tell
+from tests.ldd.replica_node import SESSION, Deployment, ReplicaNode, list_tombstones, tell
 
 if TYPE_CHECKING:
     from tests.ldd.conftest import BuildRecord
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def hold(node: ReplicaNode) -> list[object]:
     """Tell everything that a node's replica holds."""
-    return [node.rsd.list_sessions(), node.rsd.list_tombstones(), dict(node.rsd.digest.shares)]
+    return [node.rsd.list_sessions(), list_tombstones(node.rsd), dict(node.rsd.digest.shares)]
 
 
 def authenticate(node: ReplicaNode, *session_ids: str) -> None:
@@ -210,15 +210,28 @@ def test_replicas_that_hold_anything_become_equal_when_one_of_them_asks(held: li
     tell(story)
 
 
-def test_sessions_that_nobody_speaks_of_are_forgotten_when_others_come() -> None:
+def test_sessions_that_nobody_speaks_of_are_forgotten_everywhere_by_their_owner_too() -> None:
     async def story(lab: Deployment) -> None:
         authenticate(lab.psn1, "old")
         await lab.settle()
-        lab.clock.instant = NOW + LIFETIME + EXPIRY_INTERVAL
+        lab.clock.instant = NOW + LIFETIME
         authenticate(lab.psn1, "new")
+        await asyncio.sleep(EXPIRY_INTERVAL.total_seconds())
+        for node in lab.nodes:
+            assert [record.session_id for record in node.rsd.list_sessions()] == ["new"]
+            assert [record.facts["session_id"] for record in node.list_records("rsd-expired")] == ["old"]
+
+    tell(story)
+
+
+def test_a_tombstone_goes_after_a_day_also_where_nothing_happens() -> None:
+    async def story(lab: Deployment) -> None:
+        authenticate(lab.psn1, "one")
+        lab.psn1.publisher.stopped("one")
         await lab.settle()
-        assert [record.session_id for record in lab.mnt1.rsd.list_sessions()] == ["new"]
-        assert [record.facts["session_id"] for record in lab.mnt1.list_records("rsd-expired")] == ["old"]
+        lab.clock.instant = NOW + TOMBSTONE_LIFETIME
+        await asyncio.sleep(EXPIRY_INTERVAL.total_seconds())
+        assert [list_tombstones(node.rsd) for node in lab.nodes] == [[], [], []]
 
     tell(story)
 

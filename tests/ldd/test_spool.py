@@ -44,7 +44,9 @@ def test_nobody_else_may_read_it_whatever_draft_was_left(tmp_path: Path) -> None
         b"",
         b"{",
         b"[]",
-        b'{"schemaVersion":2,"waiting":[]}',
+        b'{"schemaVersion":0,"waiting":[]}',
+        b'{"schemaVersion":true,"waiting":[]}',
+        b'{"schemaVersion":"2/../..","waiting":[]}',
         b'{"schemaVersion":1,"waiting":[{}]}',
         b'{"schemaVersion":1,"waiting":[{"mailbox":"mnt1","stream":"5f","first":0,"letters":[1]}]}',
         b"\xff\xfe",
@@ -60,6 +62,17 @@ def test_a_damaged_file_is_put_aside_and_told_of(content: bytes, tmp_path: Path)
         "the letters in psn1.spool cannot be read: the file is damaged, and is now called psn1.spool.damaged"
     ]
     assert (tmp_path / "psn1.spool.damaged").read_bytes() == content
+    assert not path.exists()
+
+
+def test_a_file_of_another_release_is_kept_for_it_and_called_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "psn1.spool"
+    path.write_bytes(b'{"schemaVersion":2,"pages":[]}')
+    told: list[str] = []
+    assert read_spool(path, told.append) == []
+    reason = "the file is of schema version 2, this release knows 1, and is now called psn1.spool.schema-2"
+    assert told == [f"the letters in psn1.spool cannot be read: {reason}"]
+    assert (tmp_path / "psn1.spool.schema-2").read_bytes() == b'{"schemaVersion":2,"pages":[]}'
     assert not path.exists()
 
 

@@ -12,20 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldd.link import Delivery, Json, NotTakenError
-from mnt.letter_intake import LetterIntake, parse_letter
+from mnt.letter_intake import LetterIntake
 from mnt.store import MonitoringStore
 from mnt.store_schema import Position
 from nac.database import DatabaseError
 from nac.journal import Journal
 from nac.runtime import Runtime
-from nac.syslog import MalformedSyslogError, SyslogRecord
+from nac.syslog import SyslogRecord
 from tests.mnt.conftest import HandClock, LetterMaker
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
 
 
 class Mailbox:
@@ -129,8 +123,18 @@ async def test_missing_letters_are_told_with_their_number_and_late_ones_not_doub
     assert entry.facts == {"server": "psn1", "missing": 2}
 
 
-async def test_a_stream_that_begins_late_has_lost_its_beginning() -> None:
+async def test_what_came_before_the_first_letter_of_a_sender_is_nobodys_loss() -> None:
     mailbox = Mailbox()
+    await mailbox.deliver(4, make_letters(1))
+    await mailbox.deliver(6, make_letters(1))
+    assert mailbox.taken == [("S1", 4), ("S1", 6)]
+    (reason,) = mailbox.reasons("log-records-missing")
+    assert reason.startswith("1 log records of psn1")
+
+
+async def test_another_life_of_a_sender_that_begins_late_has_lost_its_beginning() -> None:
+    mailbox = Mailbox()
+    await mailbox.deliver(1, make_letters(1), stream="last life")
     await mailbox.deliver(4, make_letters(1))
     assert mailbox.reasons("log-records-missing")[0].startswith("3 log records of psn1")
 
@@ -158,26 +162,6 @@ async def test_a_letter_that_this_node_fails_on_does_not_come_again_for_ever() -
         )
     await mailbox.deliver(1, letters)
     assert mailbox.taken == [("S2", 2)]
-
-
-@given(letter=JSON)
-def test_any_json_is_a_letter_or_raises_the_one_error(letter: Json) -> None:
-    with pytest.raises(MalformedSyslogError):
-        parse_letter(letter)
-
-
-@given(damage=st.data())
-def test_a_letter_with_lines_cut_swapped_or_left_out_is_whole_or_refused(damage: st.DataObject) -> None:
-    letter = LetterMaker().make(5200, "S1", Filler="x" * 20_000)
-    lines = damage.draw(st.lists(st.sampled_from(letter), min_size=1, max_size=4))
-    ends = [damage.draw(st.integers(0, len(line)) | st.just(len(line))) for line in lines]
-    damaged = [line[:end] for line, end in zip(lines, ends, strict=True)]
-    try:
-        record = parse_letter(damaged)
-    except MalformedSyslogError:
-        return
-    assert record.code == 5200
-    assert len(damaged) == len(letter)
 
 
 @given(stream=st.text(), sender=st.text())

@@ -16,6 +16,7 @@ from mnt.config import MntConfig
 from mnt.session import SessionState
 from nac.binding import AddressInUseError
 from nac.syslog_catalogue import QUEUE_LINK_ERROR
+from posturelab.state_folder import forget
 from tests.mnt.node_bench import ADDRESS, Bench, build_bench, run
 
 DAY = 86_400
@@ -56,6 +57,66 @@ def test_another_life_knows_what_the_last_one_knew(tmp_path: Path, send: Callabl
     assert [len(rows) for rows in known.values()] == [1, 2, 1, 1]
     run(second, after=1, state_dir=tmp_path)
     assert select(tmp_path, "SELECT state FROM sessions") == [("Terminated",)]
+
+
+def test_an_alarm_that_comes_by_both_ways_is_one_with_the_instant_of_its_sender(tmp_path: Path) -> None:
+    """The datagram comes at once, the letter when the link is back; this node may have started again meanwhile."""
+    columns = "SELECT at, event_at, stream FROM alarms"
+
+    async def story(bench: Bench) -> None:
+        lines = bench.encode(QUEUE_LINK_ERROR.code, Cause="Timeout")
+        letter = json.dumps([line.decode() for line in lines]).encode()
+        began = bench.clock.now()
+        bench.send(*lines)
+        await asyncio.sleep(0.001)
+        await bench.node.stop()
+        bench.psn1.post("mnt1", letter)
+        await asyncio.sleep(60)
+        await bench.node.start()
+        await bench.post(3002)
+        ((at, event_at, stream),) = select(tmp_path, columns)
+        assert (event_at, stream) == (f"{began.isoformat(timespec='microseconds')}", None)
+        assert [alarm.event_at for alarm in bench.node.alarms.rows] == [began]
+        assert bench.events("alarm-raised") == ["alarm-raised"]
+        await bench.node.stop()
+        bench.psn1.post("mnt1", json.dumps([line.decode() for line in bench.encode(61056)]).encode())
+        told = bench.clock.now()
+        await asyncio.sleep(60)
+        await bench.node.start()
+        await bench.post(3002)
+        *_, (at, event_at, stream) = select(tmp_path, columns)
+        assert event_at == told.isoformat(timespec="microseconds") < str(at)
+        assert stream is not None
+
+    run(story, state_dir=tmp_path)
+
+
+def test_a_node_that_is_silent_for_longer_than_records_are_kept_has_lost_nothing(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.post(3000)
+        await bench.post(3002)
+        await asyncio.sleep(3600)
+        assert bench.events("records-purged") == ["records-purged"]
+        assert select(tmp_path, "SELECT number FROM accounting") == []
+        await bench.post(3001)
+        assert bench.reasons("log-records-missing") == []
+        assert select(tmp_path, "SELECT number FROM accounting") == [(3,)]
+
+    run(story, state_dir=tmp_path, record_lifetime=timedelta(minutes=10))
+
+
+def test_a_node_that_was_made_to_forget_misses_nothing_of_those_it_does_not_know(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        for _ in range(3):
+            await bench.post(3002)
+        await bench.node.stop()
+        forget(tmp_path, ["mnt1"])
+        await bench.node.start()
+        await bench.post(3002)
+        assert bench.reasons("log-records-missing") == []
+        assert select(tmp_path, "SELECT number FROM accounting") == [(4,)]
+
+    run(story, state_dir=tmp_path)
 
 
 def test_a_node_that_starts_again_goes_on_from_its_store(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mnt.rest_answers import BASE, RestAnswer, RestAnswers
+from mnt.rest_answers import RestAnswer, RestAnswers
 from mnt.session_directory import SessionDirectory
+from nac.mnt_api import SESSION_BY_MAC_PATH, decode_result
 from nac.syslog import SyslogRecord
 
 Maker = Callable[..., SyslogRecord]
@@ -24,7 +25,7 @@ def directory() -> SessionDirectory:
 
 @pytest.fixture
 def ask(directory: SessionDirectory) -> Callable[[str], RestAnswer]:
-    by_mac = RestAnswers(directory).routes[f"{BASE}/Session/MACAddress/{{mac}}"]
+    by_mac = RestAnswers(directory).routes[f"{SESSION_BY_MAC_PATH}/{{mac}}"]
     return lambda mac: by_mac({"mac": mac})
 
 
@@ -51,9 +52,9 @@ def test_another_spelling_is_a_failure_that_says_so(
 def test_a_session_that_is_not_there_is_a_failure_of_the_server(ask: Callable[[str], RestAnswer]) -> None:
     answer = ask(MAC)
     assert answer.status is HTTPStatus.INTERNAL_SERVER_ERROR
-    root = ElementTree.fromstring(answer.body)
-    assert (root.tag, root.findtext("cpm-code")) == ("mnt-rest-result", "34110")
-    assert root.findtext("internal-error-info") == f"Session data is not available for {MAC}."
+    result = decode_result(answer.body)
+    assert (result.http_code, result.internal_error_info) == ("500", f"Session data is not available for {MAC}.")
+    assert (result.requested_operation, result.resource_type) == ("Get By Type", "RESTSDStatus")
 
 
 def test_a_terminated_session_is_told_until_it_is_removed(

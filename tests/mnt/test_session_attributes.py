@@ -26,6 +26,10 @@ def test_the_session_id_is_found_under_each_of_its_names(record: Maker, pairs: l
     assert find_session_id(record(5200, *pairs, session_id="")) == "S1"
 
 
+def test_a_session_id_inside_a_class_may_have_colons_of_its_own(record: Maker) -> None:
+    assert find_session_id(record(3000, ("Class", "CACS:AB:CD/EF:psn1/1/2"), session_id="")) == "AB:CD/EF"
+
+
 def test_a_record_without_session_id_has_none(record: Maker) -> None:
     assert find_session_id(record(5200, ("Class", "x"), ("cisco-av-pair", "method=mab"), session_id="")) == ""
 

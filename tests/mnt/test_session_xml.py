@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from xml.etree import ElementTree
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from mnt.session import MonitoredSession
 from mnt.session_directory import SessionDirectory
-from mnt.session_xml import render_failure, render_session, render_version
+from mnt.session_xml import render_session, render_version
 from nac.syslog import SyslogRecord
 
 Maker = Callable[..., SyslogRecord]
@@ -152,6 +151,24 @@ def test_the_last_accounting_record_is_told(record: Maker, now: datetime) -> Non
     assert told["acs_server"] == "psn1"
 
 
+def test_addresses_of_the_sixth_version_stand_behind_the_response_time(record: Maker, now: datetime) -> None:
+    addresses = (("NAS-IPv6-Address", "2001:db8::1"), ("Framed-IPv6-Address", "2001:db8::5"))
+    more = (("Framed-IPv6-Address", "2001:db8::5"), ("Framed-IPv6-Address", "fe80::5"))
+    told = parse(render_session(build_session(record(5200, *PASSED, *addresses), record(3000, *more), now=now)))
+    names = list(told)
+    at = names.index("response_time")
+    assert names[at : at + 4] == ["response_time", "nas_ipv6_address", "framed_ipv6_address", "other_attr_string"]
+    assert (told["nas_ipv6_address"], told["framed_ipv6_address"]) == ("2001:db8::1", "2001:db8::5,fe80::5")
+    assert "IPv6" not in told["other_attr_string"]
+
+
+def test_a_later_authentication_tells_its_addresses(record: Maker, now: datetime) -> None:
+    records = [record(5200, Framed_IPv6_Address="::1"), record(3000, Framed_IPv6_Address="::2")]
+    for framed in ("::2", "::3"):
+        assert parse(render_session(build_session(*records, now=now)))["framed_ipv6_address"] == framed
+        records.append(record(5200, Framed_IPv6_Address="::3"))
+
+
 @pytest.mark.parametrize(
     ("attributes", "method"),
     [({"RadiusFlowType": "Wired802_1x", "AuthenticationMethod": "x509_PKI"}, "dot1x"), ({}, "PAP_ASCII")],
@@ -176,27 +193,9 @@ def test_a_session_never_authenticated_neither_passed_nor_failed(now: datetime, 
 def test_whatever_a_record_holds_the_answer_is_xml(record: Maker, now: datetime, key: str, value: str) -> None:
     passed = record(5200, (key, value), UserName=value, Response=value, Calling_Station_ID=value)
     parse(render_session(build_session(passed, now=now)))
-    ElementTree.fromstring(render_failure(HTTPStatus.INTERNAL_SERVER_ERROR, value))
 
 
 def test_the_version_names_an_active_monitoring_node() -> None:
     root = ElementTree.fromstring(render_version())
     assert (root.tag, root.attrib) == ("product", {"name": "Cisco Identity Services Engine"})
     assert [(child.tag, child.text) for child in root] == [("version", "3.5.0.223"), ("type_of_node", "1")]
-
-
-def test_a_failure_has_the_members_that_clients_know() -> None:
-    root = ElementTree.fromstring(render_failure(HTTPStatus.INTERNAL_SERVER_ERROR, "why", operation="Get By Type"))
-    assert root.tag == "mnt-rest-result"
-    assert {child.tag: child.text for child in root} == {
-        "http-code": "500",
-        "cpm-code": "34110",
-        "description": "The server met an error while it processed the REST request",
-        "module-name": "MnT",
-        "internal-error-info": "why",
-        "requested-operation": "Get By Type",
-        "resource-id": "N/A",
-        "resource-name": "N/A",
-        "resource-type": "N/A",
-        "status": "SERVER_ERROR",
-    }

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mnt.alarms import build_link_alarm
 from mnt.live_log import LiveLog
 from mnt.session import MonitoredSession, SessionState
 from mnt.store import MonitoringStore
-from mnt.store_schema import ACCOUNTING, ALARMS, AUTHENTICATIONS, Position, StoredRow
+from mnt.store_schema import ACCOUNTING, ALARMS, AUTHENTICATIONS, SCHEMA, Position, StoredRow
 from nac.database import DatabaseError, DatabaseInUseError
 from nac.runtime import Runtime
 from nac.syslog import SyslogRecord
@@ -96,6 +97,29 @@ async def test_rows_positions_and_sessions_come_back(
     await store.close()
 
 
+async def test_alarms_of_an_earlier_release_have_the_instant_at_which_they_came(
+    store: MonitoringStore, path: Path, now: datetime
+) -> None:
+    with closing(sqlite3.connect(path)) as earlier:
+        earlier.executescript(
+            SCHEMA.script.replace("event_at TEXT NOT NULL, server TEXT, severity", "server TEXT, severity")
+        )
+        earlier.execute(f"PRAGMA application_id={SCHEMA.application}")
+        earlier.execute("PRAGMA user_version=1")
+        row = (now.isoformat(timespec="microseconds"), "psn1")
+        earlier.execute("INSERT INTO alarms (at, server, severity, name, detail) VALUES (?, ?, '', '', '')", row)
+        earlier.commit()
+    await store.open(now)
+    store.note_row(build_link_alarm("psn2", [("Cause", "why")], now + DAY), None)
+    await store.commit()
+    alarms = await store.load_latest(ALARMS, 9)
+    assert [(alarm.server, alarm.at, alarm.event_at) for alarm in alarms] == [
+        ("psn1", now, now),
+        ("psn2", now + DAY, now + DAY),
+    ]
+    await store.close()
+
+
 async def test_the_latest_rows_come_oldest_first(open_store: MonitoringStore, record: Maker, now: datetime) -> None:
     for minute in range(4):
         open_store.note_row(make_row(record, now + minute * timedelta(minutes=1)), None)
@@ -151,25 +175,51 @@ async def test_instants_of_a_clock_that_was_ahead_are_pulled_back(
     await store.close()
 
 
-async def test_a_purge_removes_what_is_older_and_the_streams_long_silent(
+async def test_a_purge_removes_what_is_older(
     open_store: MonitoringStore, path: Path, record: Maker, now: datetime
 ) -> None:
     for age in (3, 2, 1):
-        position = Position(stream=f"s{age}", number=1)
-        open_store.note_row(make_row(record, now - age * DAY), position)
+        open_store.note_row(make_row(record, now - age * DAY), Position(stream=f"s{age}", number=1))
         open_store.note_row(build_link_alarm("psn1", [("Cause", "why")], now - age * DAY), None)
-        open_store.note_position(position, sender="psn1", now=now - age * DAY)
     await open_store.commit()
     assert open_store.oldest_at == now - 3 * DAY
     open_store.note_purge(now - 2 * DAY)
     await open_store.commit()
     assert select(path, "SELECT stream FROM accounting") == [("s2",), ("s1",)]
     assert select(path, "SELECT count(*) FROM alarms") == [(2,)]
-    assert select(path, "SELECT stream FROM streams ORDER BY 1") == [("s1",), ("s2",)]
-    assert (open_store.find_next("s3"), open_store.oldest_at) == (None, now - 2 * DAY)
+    assert open_store.oldest_at == now - 2 * DAY
     open_store.note_purge(now)
     await open_store.commit()
     assert (select(path, "SELECT count(*) FROM accounting"), open_store.oldest_at) == ([(0,)], None)
+
+
+async def test_a_purge_removes_streams_long_silent_but_of_no_sender_the_latest(
+    store: MonitoringStore, path: Path, now: datetime
+) -> None:
+    await store.open(now)
+    for stream, sender, age in zip("abcde", ("psn1", "psn1", "psn2", "psn3", "psn3"), (5, 4, 9, 3, 1), strict=True):
+        store.note_position(Position(stream=stream, number=1), sender=sender, now=now - age * DAY)
+    await store.commit()
+    for before, left in ((now - 2 * DAY, ["b", "c", "e"]), (now, ["b", "c", "e"])):
+        store.note_purge(before)
+        await store.commit()
+        assert select(path, "SELECT stream FROM streams ORDER BY 1") == [(stream,) for stream in left]
+    await store.close()
+    await store.open(now)
+    assert [store.find_next(stream) for stream in "abcde"] == [None, 2, 2, None, 2]
+    assert [store.knows_sender(sender) for sender in ("psn1", "psn2", "psn4")] == [True, True, False]
+    await store.close()
+
+
+async def test_a_stream_that_was_removed_comes_back_with_its_next_letter(
+    open_store: MonitoringStore, path: Path, now: datetime
+) -> None:
+    for stream, age in (("a", 2), ("b", 1)):
+        open_store.note_position(Position(stream=stream, number=1), sender="psn1", now=now - age * DAY)
+    open_store.note_purge(now - DAY)
+    open_store.note_position(Position(stream="a", number=7), sender="psn1", now=now)
+    await open_store.commit()
+    assert select(path, "SELECT stream, next FROM streams ORDER BY 1") == [("a", 8), ("b", 2)]
 
 
 async def test_commits_that_overlap_lose_and_double_nothing(
@@ -230,10 +280,30 @@ async def test_what_no_disk_takes_until_the_end_is_told(
     spoiler = sqlite3.connect(path, isolation_level=None)
     spoiler.execute("DROP TABLE accounting")
     spoiler.close()
-    store.note_row(make_row(record, now), None)
+    for position in (None, Position(stream="s", number=1), Position(stream="s", number=2)):
+        store.note_row(make_row(record, now), position)
     await store.close()
     await store.close()
-    assert [entry.event for entry in runtime.journal] == ["store-failed", "store-rows-lost"]
+    failed, lost = runtime.journal
+    assert (failed.event, lost.event) == ("store-failed", "store-rows-lost")
+    assert lost.facts == {"rows": 1}, "letters that are not acknowledged come again"
+
+
+async def test_letters_that_no_disk_takes_are_not_lost(
+    store: MonitoringStore, path: Path, runtime: Runtime, record: Maker, now: datetime
+) -> None:
+    await store.open(now)
+    spoiler = sqlite3.connect(path, isolation_level=None)
+    spoiler.execute("ALTER TABLE accounting RENAME TO away")
+    store.note_row(make_row(record, now), Position(stream="s", number=1))
+    store.note_position(Position(stream="s", number=1), sender="psn1", now=now)
+    await store.close()
+    spoiler.execute("ALTER TABLE away RENAME TO accounting")
+    spoiler.close()
+    await store.open(now)
+    assert store.find_next("s") is None, "it will be taken when it comes again"
+    assert [entry.event for entry in runtime.journal] == ["store-failed"]
+    await store.close()
 
 
 async def test_a_commit_that_its_waiter_gives_up_takes_place(

@@ -87,8 +87,9 @@ def test_a_datagram_becomes_a_record() -> None:
 
 def test_a_burst_longer_than_a_batch_is_read_to_the_end_in_order() -> None:
     async def story(wire: Wire) -> None:
-        await wire.send(*(wire.encode()[0] for _ in range(600)))
-        assert [record.sequence for record in wire.records] == list(range(1, 601))
+        count = 300  # no more fit into what a kernel of usual settings holds for a socket
+        await wire.send(*(wire.encode()[0] for _ in range(count)))
+        assert [record.sequence for record in wire.records] == list(range(1, count + 1))
 
     run(story)
 

@@ -27,7 +27,7 @@ async def cut(authority: trustme.CA) -> None:
     wire = _Wire(trusting)
     url = URL.build(scheme="amqps", host="127.0.0.1", port=server.sockets[0].getsockname()[1])
     reader, writer = await wire.create(url)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reader.read()
         writer.close()
         writer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from itertools import pairwise
 from pathlib import Path
 
 import aio_pika
@@ -11,6 +12,7 @@ import pytest
 import trustme
 
 from ldd.link import LinkEvent
+from posturelab.link_watch import LinkWatch
 from tests.ldd.link_harness import Inbox, RabbitHarness, hasten, start_all, stop_all
 from tests.rabbitmq_server import RabbitMqServer, find_free_ports
 
@@ -45,11 +47,28 @@ async def test_a_wrong_password_is_told_and_never_shown(harness: RabbitHarness, 
     await stop_all(psn1)
 
 
+async def test_a_broker_that_comes_and_refuses_the_login_is_a_new_reason(
+    harness: RabbitHarness, rabbitmq: RabbitMqServer
+) -> None:
+    psn1 = Inbox(harness.link("psn1", urls=(rabbitmq.url.replace("guest:guest", "guest:wrong"),)))
+    watch = LinkWatch(psn1.link)
+    place = f"amqp://127.0.0.1:{rabbitmq.port}"
+    await harness.fail()
+    await psn1.link.start()
+    await psn1.wait_for_event(LinkEvent.DOWN)
+    assert watch.reason == f"{place}: the broker cannot be reached: Connection refused"
+    await harness.recover()
+    await psn1.wait_for(lambda: watch.reason == f"{place}: the broker does not accept user and password")
+    assert all(first != second for first, second in pairwise(psn1.events)), "each reason is told once"
+    await stop_all(psn1)
+
+
 async def test_an_unknown_virtual_host_is_told(harness: RabbitHarness, rabbitmq: RabbitMqServer) -> None:
     psn1 = Inbox(harness.link("psn1", urls=(f"{rabbitmq.url}nowhere",)))
     await psn1.link.start()
     reason = await psn1.wait_for_event(LinkEvent.DOWN)
-    assert reason.endswith("it may not know the virtual host, or not let this user in")
+    sentence = "the broker does not know the virtual host or does not let this user in, or it is not a broker"
+    assert reason == f"amqp://127.0.0.1:{rabbitmq.port}/nowhere: {sentence}"
     await stop_all(psn1)
 
 
@@ -125,7 +144,7 @@ async def test_a_link_stops_while_it_connects_to_somebody_who_says_nothing(schem
     link = RabbitHarness.make_link("psn1", urls=(f"{scheme}://guest:guest@127.0.0.1:{port}",))
     inbox = Inbox(link)
     await link.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await accepted.wait()
         await link.stop()
     assert inbox.events == []

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 import aio_pika
 import pytest
 
-from ldd.rabbit.topology import Topology
+from ldd.rabbit.names import BrokerNames
 from tests.rabbitmq_server import RabbitMqServer
 
 PATIENCE = 30.0
 
-EXPIRY = 0.1
-"""Seconds after which a queue that nobody uses goes."""
+EXPIRY = 2
+"""Seconds after which a queue that nobody uses goes; to declare and to bind it take less, on a busy machine too."""
 
-PAUSE = 10 * EXPIRY
+PAUSE = 2 * EXPIRY
 """Between two looks: asking for a queue counts as using it, so who asks more often than it expires keeps it."""
 
 Declare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[object]]
@@ -38,17 +38,17 @@ async def is_there(server: RabbitMqServer, declare: Declare) -> bool:
 async def test_queues_and_exchange_of_a_passing_deployment_go_by_themselves(
     rabbitmq: RabbitMqServer, monkeypatch: pytest.MonkeyPatch, *, is_lasting: bool
 ) -> None:
-    monkeypatch.setattr("ldd.rabbit.topology.PASSING_EXPIRY", int(EXPIRY * 1000))
-    topology = Topology(f"passing-{is_lasting}", "psn1", is_lasting=is_lasting)
+    monkeypatch.setattr("ldd.rabbit.names.PASSING_EXPIRY", EXPIRY * 1000)
+    names = BrokerNames(f"passing-{is_lasting}", "psn1", is_lasting=is_lasting)
     async with await aio_pika.connect(rabbitmq.url) as connection:
         channel = await connection.channel()
-        await topology.declare_exchange(channel)
-        queue = await topology.declare_queue(channel)
-        await topology.declare_mailbox(channel, "mnt1")
+        await names.declare_exchange(channel)
+        queue = await names.declare_queue(channel)
+        await names.declare_mailbox(channel, "mnt1")
     questions: list[Declare] = [
-        lambda channel: channel.get_exchange(topology.exchange),
+        lambda channel: channel.get_exchange(names.exchange),
         lambda channel: channel.get_queue(queue.name),
-        lambda channel: channel.get_queue(topology.name_mailbox("mnt1")),
+        lambda channel: channel.get_queue(names.name_mailbox("mnt1")),
     ]
     deadline = time.monotonic() + PATIENCE
     while not is_lasting and any([await is_there(rabbitmq, question) for question in questions]):

@@ -30,7 +30,7 @@ MAILBOX_OCTETS = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Topology:
+class BrokerNames:
     """The names that one node uses. What a deployment leaves at the broker goes by itself unless it `is_lasting`."""
 
     deployment: str
