@@ -36,6 +36,7 @@ from radius.remedy import DropReason
 from radius.server import Reply, Request
 
 _ACCEPT = int(Code.ACCESS_ACCEPT)
+_AUTHENTICATED = SessionEvent.AUTHENTICATED
 
 REJECTED_BY_PROFILE: Failure = (15039, "Rejected per authorization profile")
 REPLY_TOO_LONG: Failure = (11014, "The session id makes an attribute of the reply longer than an attribute can be")
@@ -56,7 +57,7 @@ class AccessService:
         identity: SessionIdentity,
         templates: Mapping[str, AcceptTemplate],
         dictionary: Dictionary,
-        listener: SessionListener | None = None,
+        listener: SessionListener,
         directory: RadiusSessionDirectory | None = None,
     ) -> None:
         """Compile policy and templates; raises as `AuthorizationPolicy` and `AcceptTemplate` do.
@@ -129,13 +130,12 @@ class AccessService:
             keep(self._sessions, self._runtime, session)
         self._audit.passed(request, session, outcome, origin, response, now)
         self._note(session, initial, now, known=known is not None)
-        if self._listener is not None:
-            self._listener.on_session(session, SessionEvent.AUTHENTICATED)
+        self._listener.on_session(session, _AUTHENTICATED)
         return Reply(_ACCEPT, body + encode_attributes(outcome.extra) if outcome.extra else body)
 
     def _refresh(self, session: Session, request: Request, mac: str, now: datetime) -> InitialStatus:
         """Bring a session up to date with a passed authentication; returns the status it has and why."""
-        session.updated_at = now
+        session.updated_at = session.authenticated_at = now
         if mac != session.mac:
             self._sessions.set_mac(session, mac)
         note_address(self._sessions, session, request)

@@ -1,9 +1,9 @@
 """Accounting-Requests: what start, interim and stop do to the session cache, and the record MNT gets of them.
 
 Rules P5 to P7 of posture.md 2.1: a start or interim refreshes a known entry; an interim for an unknown session makes
-a poor one; a stop that this node processes removes the entry here and nowhere else; a stop for an unknown session
-changes nothing but is still reported. Answered only after the change is recorded (RFC 2866 section 3); a request
-without Acct-Status-Type is not answered.
+a poor one; a stop that this node processes removes the entry here and from no other cache; a stop for an unknown
+session changes no cache but is still reported. Answered only after the change is recorded (RFC 2866 section 3); a
+request without Acct-Status-Type is not answered.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from radius.packet import Code
 from radius.server import Reply, Request
 
 RESPONSE = Reply(Code.ACCOUNTING_RESPONSE)
+_ACCOUNTED = SessionEvent.ACCOUNTED
 
 _RECORDS: Mapping[int, CatalogueEntry] = MappingProxyType(
     {
@@ -50,7 +51,7 @@ class AccountingService:
         audit: Audit,
         identity: SessionIdentity,
         phantom_on_start: bool,
-        listener: SessionListener | None = None,
+        listener: SessionListener,
     ) -> None:
         """`phantom_on_start` lets a start for an unknown session make an entry too (not public; off by default)."""
         self._runtime = runtime
@@ -94,16 +95,16 @@ class AccountingService:
                 self._write("accounting-start", "no entry for this session, and a start makes none", session_id, mac)
 
     def _stop(self, session: Session | None, session_id: str) -> None:
+        """Remove the entry; the listener is told in any case, for a restart or the limit may have taken the owner's."""
         if session is None:
-            why = "no entry for this session here; only the record goes on to MNT"
+            why = "no entry for this session here to remove; the record goes on to MNT"
             self._runtime.write("accounting-stop", why, {"session_id": session_id, "known_session": False})
-            return
-        self._sessions.remove(session_id)
-        why = "the stop reached this node: its entry is removed"
-        facts: dict[str, Fact] = {"session_id": session_id, "mac": session.mac, "known_session": True}
-        self._runtime.write("accounting-stop", why, facts)
-        if self._listener is not None:
-            self._listener.on_session(session, SessionEvent.STOPPED)
+        else:
+            self._sessions.remove(session_id)
+            why = "the stop reached this node: its entry is removed"
+            facts: dict[str, Fact] = {"session_id": session_id, "mac": session.mac, "known_session": True}
+            self._runtime.write("accounting-stop", why, facts)
+        self._listener.on_stop(session_id)
 
     def _refresh(self, session: Session, request: Request, *, started: bool) -> None:
         session.updated_at = self._runtime.clock.now()
@@ -113,8 +114,7 @@ class AccountingService:
             session.state = SessionState.STARTED
         event = "accounting-start" if started else "accounting-interim"
         self._write(event, "the session is known and refreshed", session.session_id, session.mac)
-        if self._listener is not None:
-            self._listener.on_session(session, SessionEvent.ACCOUNTED)
+        self._listener.on_session(session, _ACCOUNTED)
 
     def _add_poor_entry(self, request: Request, session_id: str, mac: str) -> None:
         """Make an entry from what accounting alone tells (P5, P10)."""
@@ -134,6 +134,7 @@ class AccountingService:
         keep(self._sessions, self._runtime, session)
         why = "accounting for a session unknown here: an entry without groups, method or posture status"
         self._write("session-from-accounting", why, session_id, mac)
+        self._listener.on_session(session, _ACCOUNTED)
 
     def _write(self, event: str, why: str, session_id: str, mac: str) -> None:
         self._runtime.write(event, why, {"session_id": session_id, "mac": mac})

@@ -24,6 +24,10 @@ PERMIT_ACCESS = "PermitAccess"
 DENY_ACCESS = "DenyAccess"
 """The two authorization profiles that exist without being declared."""
 
+COA_TIMEOUT = timedelta(seconds=5)
+COA_RETRANSMITS = 2
+"""After the first request; network device profiles have timeout and retries, their defaults are not public."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -136,13 +140,17 @@ class Silence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerNode:
-    """Another policy service node, where it listens for its peers, and where for agents."""
+    """Another policy service node, where it listens for its peers, and where for agents.
+
+    `coa_patience` is how long it waits for a NAD before a CoA of its own ends.
+    """
 
     name: str
     fqdn: str
     address: str
     port: int
     portal_port: int = PORTAL_PORT
+    coa_patience: timedelta = COA_TIMEOUT * (COA_RETRANSMITS + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +208,8 @@ class PsnConfig:
     phantom_on_start: bool = False
     unknown_endpoints_continue: bool = True
     """A MAB request of an endpoint that no store knows goes on to authorization instead of being rejected."""
-    coa_timeout: timedelta = timedelta(seconds=5)
-    coa_retransmits: int = 2
-    """After the first request; network device profiles have timeout and retries, their defaults are not public."""
+    coa_timeout: timedelta = COA_TIMEOUT
+    coa_retransmits: int = COA_RETRANSMITS
     era: Era = Era.POSTURE_SHARING
     log_transport: LogTransport = LogTransport.MESSAGING
     state_dir: Path | None = None

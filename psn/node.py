@@ -20,7 +20,7 @@ from psn.accept import build_templates
 from psn.access import AccessService
 from psn.accounting import AccountingService
 from psn.coa.dispatch import CoaService
-from psn.coa.order import CoaCommand, CoaOrder, CoaOutcome
+from psn.coa.order import CoaCommand, CoaOutcome
 from psn.coa.sender import CoaSender
 from psn.config import PsnConfig
 from psn.endpoints.store import EndpointStore
@@ -31,19 +31,16 @@ from psn.internode.server import InternodeServer
 from psn.log.audit import Audit
 from psn.log.sender import choose_log_sender
 from psn.log.syslog import SyslogSender
-from psn.portal.server import PortalConfig, PosturePortal
+from psn.portal.server import PosturePortal
 from psn.portal.sessions_elsewhere import SessionsElsewhere
 from psn.posture.outcome import PostureOutcome
-from psn.posture.result import PostureResult
 from psn.radius_services import RadiusServices
-from psn.session import Session
 from psn.session_cache import SessionCache
-from psn.session_events import SessionEvent
 from psn.session_identity import SessionIdentity
 from psn.sharing import Sharing
 from radius.client import RadiusClient
 from radius.client_table import ClientTable
-from radius.dictionary import Dictionary, load
+from radius.dictionary import Dictionary, load_default
 from radius.retransmission import Retransmission
 
 
@@ -64,7 +61,7 @@ class PolicyServiceNode:
         self._link = link
         self._sharing = Sharing(config, runtime, endpoints=self.endpoints, link=link)
         self._devices = ClientTable(config.clients)
-        self._dictionary: Dictionary = load()
+        self._dictionary: Dictionary = load_default()
         self._tasks = OwnedTasks()
         self._coa: CoaService | None = None
         self._parts = AsyncExitStack()
@@ -121,10 +118,7 @@ class PolicyServiceNode:
         sender = self._build_coa_sender(parts, audit)
         owners = self._build_owner_lookup()
         await self._start_coa(parts, sender, owners)
-        portal = self._build_portal(self._build_outcome(audit, sender), owners)
-        parts.push_async_callback(portal.stop)
-        await portal.start()
-        self.ports.update(portal.ports)
+        await self._start_portal(parts, audit, sender, owners)
         self._start_radius(parts, audit)
 
     async def _start_sharing(self, parts: AsyncExitStack) -> Audit:
@@ -134,10 +128,10 @@ class PolicyServiceNode:
             host=config.name, address=config.address, targets=config.log_targets, observe=runtime.observe
         )
         parts.callback(syslog.close)
-        parts.push_async_callback(self._sharing.stop)
-        await self._sharing.start(syslog)
         log = choose_log_sender(config, runtime, syslog=syslog, link=self._link)
         parts.callback(log.close)
+        parts.push_async_callback(self._sharing.stop)
+        await self._sharing.start(*dict.fromkeys((syslog, log)))
         return Audit(config=config, runtime=runtime, sender=log, dictionary=self._dictionary)
 
     def _build_coa_sender(self, parts: AsyncExitStack, audit: Audit) -> CoaSender:
@@ -183,55 +177,24 @@ class PolicyServiceNode:
         await server.start()
         self.ports["internode"] = server.port
 
-    def _build_outcome(self, audit: Audit, sender: CoaSender) -> PostureOutcome:
-        async def reauthenticate(session: Session, cause: str) -> None:
-            """Send a CoA for the entry held here, as a posture result does, be it a stale or phantom one."""
-            order = CoaOrder(command=CoaCommand.REAUTHENTICATE_LAST, cause=cause, source_component="Posture")
-            await sender.send(session, order)
-
-        return PostureOutcome(
-            runtime=self._runtime,
-            settings=self.config.posture,
+    async def _start_portal(self, parts: AsyncExitStack, audit: Audit, sender: CoaSender, owners: OwnerLookup) -> None:
+        """Start the portal, whose results lead to a CoA for the entry held here."""
+        config, runtime = self.config, self._runtime
+        outcome = PostureOutcome(
+            runtime=runtime,
+            lease=config.posture.lease,
             endpoints=self.endpoints,
             audit=audit,
-            reauthenticate=reauthenticate,
+            listener=self._sharing.listener,
+            send_coa=sender.send,
             tasks=self._tasks,
         )
-
-    def _build_portal(self, outcome: PostureOutcome, owners: OwnerLookup) -> PosturePortal:
-        config = self.config
-        portal = PortalConfig(
-            fqdn=config.fqdn,
-            address=config.address,
-            tls=config.tls,
-            portal_port=config.ports.portal,
-            posture_port=config.ports.posture,
-            backup_servers=config.backup_servers,
-            ca_certificate=config.ca_certificate,
-            silence=config.silence,
-        )
-        elsewhere = SessionsElsewhere(
-            config.name,
-            directory=self.rsd if config.era is Era.POSTURE_SHARING else None,
-            owners=owners,
-            peers=config.peers,
-        )
-
-        def take(result: PostureResult) -> None:
-            if self._sharing.listener is not None:
-                self._sharing.listener.on_session(result.session, SessionEvent.ASSESSED)
-            outcome.apply(result)
-
-        return PosturePortal(
-            portal,
-            self._runtime,
-            sessions=self.sessions,
-            settings=config.posture,
-            on_result=take,
-            on_unprovisioned=outcome.note_unprovisioned,
-            elsewhere=elsewhere,
-            settled=self.endpoints.settled,
-        )
+        directory = self.rsd if config.era is Era.POSTURE_SHARING else None
+        elsewhere = SessionsElsewhere(config.name, directory=directory, owners=owners, peers=config.peers)
+        portal = PosturePortal(config, runtime, sessions=self.sessions, sink=outcome, elsewhere=elsewhere)
+        parts.push_async_callback(portal.stop)
+        await portal.start()
+        self.ports.update(portal.ports)
 
     def _start_radius(self, parts: AsyncExitStack, audit: Audit) -> None:
         """Start authentication and accounting around the session cache."""

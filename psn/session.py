@@ -28,6 +28,8 @@ class Session:
     session_id: str
     created_at: datetime
     updated_at: datetime
+    authenticated_at: datetime | None = None
+    """When it last passed authentication here; None where it never did."""
     state: SessionState = SessionState.AUTHENTICATED
     user_name: str = ""
     mac: str = ""

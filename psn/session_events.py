@@ -17,8 +17,6 @@ class SessionEvent(Enum):
     """A start or an interim refreshed it."""
     ASSESSED = auto()
     """A posture result was written into it."""
-    STOPPED = auto()
-    """Its stop removed it from the session cache."""
 
 
 class SessionListener(Protocol):
@@ -27,3 +25,17 @@ class SessionListener(Protocol):
     def on_session(self, session: Session, event: SessionEvent) -> None:
         """Take note of what happened to a session."""
         ...
+
+    def on_stop(self, session_id: str) -> None:
+        """Take note of the stop of a session, whether or not this node still has an entry for it."""
+        ...
+
+
+class Nobody:
+    """The `SessionListener` of a node whose sessions are not shared."""
+
+    def on_session(self, session: Session, event: SessionEvent) -> None:
+        """Take note of nothing."""
+
+    def on_stop(self, session_id: str) -> None:
+        """Take note of nothing."""

@@ -1,7 +1,8 @@
 """The ids of a session: the NAD's audit session id, or the one ISE makes where a device sends none; and AcsSessionID.
 
 Sources: aaa-mnt.md 1.6 (a made id is eight hex digits of a node address and 43 base64 characters, step 11117) and
-1.7 (Class carries the id, which accounting echoes, and State, which a re-authentication does).
+1.7 (Class carries the id, which accounting echoes, and State, which a re-authentication does). What cannot be printed
+never enters an id, so that MNT and the other nodes know the session by the same one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from hashlib import sha256
 from ipaddress import IPv4Address
 from random import Random
 
-from nac.identity import AUDIT_SESSION_ID, CLASS_PREFIX, STATE_PREFIX
+from nac.identity import AUDIT_SESSION_ID, CLASS_PREFIX, STATE_PREFIX, make_printable
 from radius import attribute
 from radius.packet import Packet
 
@@ -66,15 +67,15 @@ def find_session_id(packet: Packet) -> str | None:
     if attribute.CISCO_AVPAIR in packet.index:
         for type_, value in packet.attributes:
             if type_ == attribute.CISCO_AVPAIR and value.startswith(_AUDIT_SESSION_ID):
-                return value[len(_AUDIT_SESSION_ID) :].decode("utf-8", "replace") or None
+                return _decode(value[len(_AUDIT_SESSION_ID) :])
     return None
 
 
 def _find_class_id(packet: Packet) -> str | None:
-    """Find the audit session id inside an echoed Class."""
+    """Find the audit session id inside an echoed Class: up to the last colon, for an AcsSessionID has none."""
     for value in packet.list_octets(attribute.CLASS):
         if value.startswith(_CLASS):
-            return value[len(_CLASS) :].split(b":")[0].decode("utf-8", "replace") or None
+            return _decode(value[len(_CLASS) :].rsplit(b":", 1)[0])
     return None
 
 
@@ -83,4 +84,8 @@ def _find_state_id(packet: Packet) -> str | None:
     state = packet.octets(attribute.STATE)
     if state is None or not state.startswith(_STATE):
         return None
-    return state[len(_STATE) :].decode("utf-8", "replace") or None
+    return _decode(state[len(_STATE) :])
+
+
+def _decode(octets: bytes) -> str | None:
+    return make_printable(octets.decode("utf-8", "replace")) or None

@@ -19,15 +19,22 @@ def note_device(session: Session, request: Request, calling_station_id: str) -> 
     session.nad = client.name
     session.device_ip = source[0]
     session.nas_ip = packet.address(attribute.NAS_IP_ADDRESS) or source[0]
-    session.nas_ipv6 = _find_nas_ipv6(packet)
+    session.nas_ipv6 = next(iter(_list_ipv6(packet, attribute.NAS_IPV6_ADDRESS)), "")
     session.nas_port_id = packet.text(attribute.NAS_PORT_ID) or ""
 
 
 def note_address(sessions: SessionCache, session: Session, request: Request) -> None:
-    """Note the endpoint's address where a request tells it."""
-    address = request.packet.address(attribute.FRAMED_IP_ADDRESS)
-    if address is not None:
-        sessions.set_addresses(session, (address,))
+    """Note the endpoint's addresses where a request tells them: all of each family of which it tells any.
+
+    Framed-IPv6-Address occurs as often as there are addresses (RFC 6911 3.1); Framed-IPv6-Prefix tells no address.
+    """
+    packet, known = request.packet, session.addresses
+    address = packet.address(attribute.FRAMED_IP_ADDRESS)
+    if attribute.FRAMED_IPV6_ADDRESS not in packet.index and (address is None or known == (address,)):
+        return
+    v4 = [address] if address is not None else [item for item in known if ":" not in item]
+    v6 = _list_ipv6(packet, attribute.FRAMED_IPV6_ADDRESS) or [item for item in known if ":" in item]
+    sessions.set_addresses(session, (*v4, *v6))
 
 
 def keep(sessions: SessionCache, runtime: Runtime, session: Session) -> None:
@@ -38,7 +45,9 @@ def keep(sessions: SessionCache, runtime: Runtime, session: Session) -> None:
         runtime.write("session-evicted", why, {"session_id": evicted.session_id, "mac": evicted.mac})
 
 
-def _find_nas_ipv6(packet: Packet) -> str:
-    """Find the value of NAS-IPv6-Address (RFC 3162 2.1); empty where it is missing or does not have 16 octets."""
-    octets = packet.octets(attribute.NAS_IPV6_ADDRESS)
-    return str(IPv6Address(octets)) if octets is not None and len(octets) == 16 else ""
+def _list_ipv6(packet: Packet, type_: int) -> list[str]:
+    """List the different addresses of a type (RFC 3162 2.1, RFC 6911 3.1), without those that do not have 16 octets."""
+    if type_ not in packet.index:
+        return []
+    values = dict.fromkeys(packet.list_octets(type_))
+    return [str(IPv6Address(octets)) for octets in values if len(octets) == 16]

@@ -7,16 +7,20 @@ the asker where the owner could not be.
 from __future__ import annotations
 
 from nac.identity import AUDIT_SESSION_ID, render_mac_hyphens
-from nac.posture import PostureStatus
 from psn.coa.order import CoaCommand, CoaOrder, CoaOutcome
+from psn.posture.record import show_posture
 from psn.session import Session
 
 
 def list_record(session: Session, order: CoaOrder, outcome: CoaOutcome, *, port: int) -> list[tuple[str, str]]:
-    """List the attributes; `port` is the device's, 0 where no device is known."""
+    """List the attributes; `port` is the device's, 0 where no device is known.
+
+    They say of posture what 5200 says, so that a CoA does not change what MNT shows; nothing of a phantom.
+    """
     command = order.command
     kind = "Disconnect" if command is CoaCommand.DISCONNECT else command.pairs[0].partition("=")[2].capitalize()
-    pairs = [
+    assessment, status = show_posture(session) if session.posture_status is not None else ("", "")
+    return [
         ("ConfigVersionId", "1"),
         ("Device IP Address", session.device_ip),
         ("UserName", session.user_name),
@@ -35,18 +39,7 @@ def list_record(session: Session, order: CoaOrder, outcome: CoaOutcome, *, port:
         ("CoASourceComponent", order.source_component),
         ("CoAReason", order.cause),
         ("CoAType", kind),
-        *_list_posture(session),
+        ("PostureAssessmentStatus", assessment),
+        ("PostureStatus", status),
+        ("FailureReason", "" if outcome.acknowledged else f"{outcome.code.value} {outcome.reason}"),
     ]
-    if not outcome.acknowledged:
-        pairs.append(("FailureReason", f"{outcome.code.value} {outcome.reason}"))
-    return [pair for pair in pairs if pair[1]]
-
-
-def _list_posture(session: Session) -> list[tuple[str, str]]:
-    """List what 5200 says of posture too, so that a CoA does not change what MNT shows; nothing of a phantom."""
-    status = session.posture_status
-    if status is None:
-        return []
-    if status is PostureStatus.UNKNOWN and session.awaits_posture:
-        return [("PostureAssessmentStatus", "Pending"), ("PostureStatus", status.shown)]
-    return [("PostureAssessmentStatus", "NotApplicable"), ("PostureStatus", status.value)]

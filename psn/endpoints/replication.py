@@ -40,7 +40,7 @@ class EndpointReplication:
 
     @property
     def digest(self) -> Digest:
-        """What the store holds (`ldd.reconciliation.Replica`)."""
+        """What the store holds (`ldd.replica.Replica`)."""
         return self._store.digest
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class EndpointReplication:
         await self._reconciliation.stop()
 
     def walk(self, parts: Parts) -> Iterator[list[tuple[str, bytes]]]:
-        """Walk keys and records of some buckets (`ldd.reconciliation.Replica`)."""
+        """Walk keys and records of some buckets (`ldd.replica.Replica`)."""
         attributes = self._store.list_attributes(parts.get(SHARE, set()))
         for start in range(0, len(attributes), _STEP):
             yield [_encode(attribute) for attribute in attributes[start : start + _STEP]]

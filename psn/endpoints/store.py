@@ -51,14 +51,22 @@ class EndpointStore:
         self._listener: Listener | None = None
 
     async def open(self) -> None:
-        """Open the file and read it; raises as `nac.database.Database.open` does."""
+        """Open the file and read it; raises as `nac.database.Database.open` does.
+
+        Instants that lie ahead, as those of a lab whose clock leapt, are pulled back to now, for good: what is set
+        after them would lie ahead too, and be refused elsewhere.
+        """
         if self._path is None:
             return
         self._database = Database(self._path)
         await self._database.open(SCHEMA)
+        now = self._runtime.clock.now()
         for mac, name, value, at, node in await self._database.read(_SELECT):
             at = datetime.fromtimestamp(at, UTC)
-            self._take(EndpointAttribute(mac=mac, name=name, value=value, at=at, node=node))
+            attribute = EndpointAttribute(mac=mac, name=name, value=value, at=min(at, now), node=node)
+            self._take(attribute)
+            if at > now:
+                self._write([attribute])
 
     async def close(self) -> None:
         """Write what waits, close the file and forget what is in it; a second call does nothing."""

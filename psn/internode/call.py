@@ -45,8 +45,11 @@ class NodeCaller:
         self._tls = tls
 
     async def get(self, url: str, *, user: str, password: str, limit: timedelta) -> NodeAnswer:
-        """Get a URL with HTTP Basic; raises `CallError`."""
-        credentials = aiohttp.encode_basic_auth(user, password)
+        """Get a URL with HTTP Basic; raises `CallError`, also for a user whose name HTTP Basic cannot carry."""
+        try:
+            credentials = aiohttp.encode_basic_auth(user, password)
+        except ValueError as error:
+            raise CallError(f"user {user!r} cannot be named: {error}") from None
         return await self._call("GET", url, limit=limit, headers={"Authorization": credentials}, data=None)
 
     async def post(self, url: str, data: bytes, *, limit: timedelta) -> NodeAnswer:

@@ -16,7 +16,7 @@ from psn.config import PeerNode, PsnConfig
 from psn.internode.call import CallError, NodeCaller
 
 CALL_TIMEOUT = timedelta(seconds=5)
-"""For the way to the owner and back, on top of the time that the owner may wait for the NAD."""
+"""For the way to the owner and back, on top of the time that the owner by its own settings waits for the NAD."""
 
 
 class HandOverError(ConnectionError):
@@ -32,15 +32,16 @@ class InternodeClient:
     """The asking side of the inter-node channel."""
 
     def __init__(self, config: PsnConfig, *, tls: ssl.SSLContext, call_timeout: timedelta = CALL_TIMEOUT) -> None:
-        """Show the certificate of `tls`; an owner is given as long for its NAD as this node would take."""
+        """Show the certificate of `tls`."""
         self._caller = NodeCaller(address=config.address, tls=tls)
-        self._limit = call_timeout + config.coa_timeout * (config.coa_retransmits + 1)
+        self._call_timeout = call_timeout
 
     async def hand_over(self, peer: PeerNode, proxied: ProxyCoa) -> CoaOutcome:
         """Ask the owner and return its outcome; raises `HandOverError`."""
         url = f"https://{peer.address}:{peer.port}{COA_PATH}"
+        limit = self._call_timeout + peer.coa_patience
         try:
-            answer = await self._caller.post(url, encode_proxy_coa(proxied), limit=self._limit)
+            answer = await self._caller.post(url, encode_proxy_coa(proxied), limit=limit)
         except CallError as error:
             end = CoaEnd.OWNER_DEREGISTERED if error.is_untrusted else CoaEnd.OWNER_SILENT
             raise HandOverError(end, error.why) from None

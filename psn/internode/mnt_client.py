@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
+from nac.journal import Observer
+from nac.mnt_api import MESSAGE, SESSION_BY_MAC_PATH, decode_result
 from nac.posture_message import MalformedMessageError, decode_xml
 from psn.config import MntApi
 from psn.internode.call import CallError, NodeCaller
-from radius.observer import Observer
 
 CALL_TIMEOUT = timedelta(seconds=3)
 LOOKUP_TIMEOUT = timedelta(seconds=10)
@@ -28,7 +29,6 @@ MAXIMUM_MACS = 8
 """Of one look-up; a machine has a few, an agent's list may be of any length."""
 LONGEST_VALUE = 253
 """Characters of a name, a session id or a reason; the longest an attribute can carry."""
-_MESSAGE = "answer of MNT"
 
 
 class MntLookupError(LookupError):
@@ -91,13 +91,13 @@ class MntClient:
 
     async def _look_up(self, caller: NodeCaller, api: MntApi, mac: str) -> MntSession | str:
         """Ask for one MAC; a text is why MNT names no session."""
-        url = f"https://{api.host}:{api.port}/admin/API/mnt/Session/MACAddress/{mac}"
+        url = f"https://{api.host}:{api.port}{SESSION_BY_MAC_PATH}/{mac}"
         answer = await caller.get(url, user=api.user, password=api.password, limit=CALL_TIMEOUT)
         match answer.status:
             case HTTPStatus.OK:
                 return parse_session(answer.body, mac=mac, told_by=api.name) or f"the session of {mac} has ended"
             case HTTPStatus.INTERNAL_SERVER_ERROR:  # a session that is not there is a failure of that server
-                return parse_refusal(answer.body)
+                return _find_value(decode_result(answer.body).internal_error_info) or "no reason given"
             case HTTPStatus.UNAUTHORIZED:
                 raise MntLookupError(f"it refuses user {api.user!r} or the password")
             case status:
@@ -109,21 +109,15 @@ def parse_session(data: bytes, *, mac: str, told_by: str) -> MntSession | None:
 
     Raises `MalformedMessageError` for what is no such document, or names no session or no node.
     """
-    root = decode_xml(data, "sessionParameters", _MESSAGE)
+    root = decode_xml(data, "sessionParameters", MESSAGE)
     session_id = _find_value(root.findtext("audit_session_id")) or _find_value(root.findtext("cpmsession_id"))
     server = _find_value(root.findtext("acs_server"))
     if not session_id or not server:
         missing = "acs_server" if session_id else "audit_session_id"
-        raise MalformedMessageError(_MESSAGE, f"it has no usable {missing!r}")
+        raise MalformedMessageError(MESSAGE, f"it has no usable {missing!r}")
     if root.findtext("stopped") == "true":
         return None
     return MntSession(session_id=session_id, mac=mac, server=server, told_by=told_by)
-
-
-def parse_refusal(data: bytes) -> str:
-    """Parse why a monitoring node tells nothing, out of mnt-rest-result; raises `MalformedMessageError`."""
-    root = decode_xml(data, "mnt-rest-result", _MESSAGE)
-    return _find_value(root.findtext("internal-error-info")) or "no reason given"
 
 
 def _find_value(text: str | None) -> str | None:

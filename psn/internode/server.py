@@ -14,15 +14,13 @@ import ssl
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
-from xml.etree.ElementTree import Element
 
 from aiohttp import web
 
 from nac.binding import bind_tcp
-from nac.http_log import build_http_log
-from nac.http_server import RefusedError, build_guard, read_body
+from nac.http_server import HttpListener, RefusedError, build_guard, read_body
+from nac.mnt_api import BASE_PATH, CONTENT_TYPE, RestResult, encode_result
 from nac.owned_tasks import OwnedTasks
-from nac.posture_message import append_texts, encode_xml
 from nac.runtime import Runtime
 from psn.coa.message import COA_PATH, CoaMessageError, ProxyCoa, decode_proxy_coa, encode_outcome
 from psn.coa.order import CoaOutcome
@@ -31,20 +29,10 @@ MAXIMUM_BODY = 8 << 10
 """Octets; a question has a few hundred."""
 BODY_TIMEOUT = timedelta(seconds=5)
 HANDSHAKE_TIMEOUT = timedelta(seconds=5)
-SHUTDOWN_TIMEOUT = timedelta(seconds=1)
 MAXIMUM_HANDSHAKES = 64
 """At once; further peers wait in the backlog."""
 BACKLOG = 128
 ACCEPT_PAUSE = timedelta(seconds=1)
-MNT_API = "/admin/API/mnt/"
-
-_NOT_MNT = (
-    ("http-code", "500"),
-    ("cpm-code", "34110"),
-    ("description", "This node does not run the monitoring service"),
-    ("module-name", "MnT"),
-    ("internal-error-info", "Ask a monitoring node of the deployment"),
-)
 
 
 class InternodeServer:
@@ -67,35 +55,30 @@ class InternodeServer:
         self._tls = tls
         self._on_coa = on_coa
         self._tasks = OwnedTasks()
-        self._listener: socket.socket | None = None
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener(self._build_application, observe=runtime.observe, event="internode-refused")
+        self._socket: socket.socket | None = None
         self.port = port
         """The port; the bound one after `start`."""
 
     async def start(self) -> None:
         """Open the port; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
-        self._listener = bind_tcp(self._address, self.port)
-        self._listener.listen(BACKLOG)
-        self.port = self._listener.getsockname()[1]
-        runner = self._runner = web.AppRunner(
-            self._build_application(),
-            access_log=None,
-            logger=build_http_log(self._runtime.observe, event="internode-refused"),
-            shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
-        )
-        await runner.setup()
-        assert runner.server is not None
-        self._tasks.spawn(self._accept(self._listener, runner.server), name=f"{self._runtime.node} inter-node")
+        sock = self._socket = bind_tcp(self._address, self.port)
+        try:
+            sock.listen(BACKLOG)
+            await self._listener.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self.port = sock.getsockname()[1]
+        self._tasks.spawn(self._accept(sock, self._listener.server), name=f"{self._runtime.node} inter-node")
 
     async def stop(self) -> None:
         """Close everything; a second call does nothing."""
         await self._tasks.cancel()
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+        await self._listener.stop()
 
     async def _accept(self, listener: socket.socket, server: web.Server) -> None:
         """Accept peers by hand, because aiohttp's own site says nothing of a handshake that fails."""
@@ -129,7 +112,7 @@ class InternodeServer:
     def _build_application(self) -> web.Application:
         application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[build_guard(self._answer_refusal)])
         application.router.add_routes(
-            [web.post(COA_PATH, self._serve_coa), web.get(MNT_API + "{operation:.*}", _serve_not_mnt)]
+            [web.post(COA_PATH, self._serve_coa), web.get(BASE_PATH + "/{operation:.*}", _serve_not_mnt)]
         )
         return application
 
@@ -148,11 +131,13 @@ class InternodeServer:
 
 async def _serve_not_mnt(request: web.Request) -> web.Response:
     """Answer the REST API of a monitoring node on one that is none."""
-    root = Element("mnt-rest-result")
-    operation = ("requested-operation", request.match_info["operation"])
-    resource = (("resource-id", ""), ("resource-name", ""), ("resource-type", ""), ("status", "SERVER_ERROR"))
-    append_texts(root, (*_NOT_MNT, operation, *resource))
-    return web.Response(status=500, body=encode_xml(root), content_type="application/xml")
+    result = RestResult(
+        http_code="500",
+        description="This node does not run the monitoring service",
+        internal_error_info="Ask a monitoring node of the deployment",
+        requested_operation=request.match_info["operation"],
+    )
+    return web.Response(status=500, body=encode_result(result), content_type=CONTENT_TYPE)
 
 
 def _explain(error: OSError) -> str:

@@ -12,7 +12,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from nac.identity import render_mac_hyphens
-from nac.posture import PostureStatus
 from nac.runtime import Runtime
 from nac.syslog import escape, render_attributes
 from nac.syslog_catalogue import (
@@ -26,6 +25,7 @@ from psn.config import PsnConfig
 from psn.identity_stores import ENDPOINTS, Authentication, Failure
 from psn.log.request_log import RequestLog
 from psn.log.sender import LogSender
+from psn.posture.record import show_posture
 from psn.session import Session
 from radius import attribute
 from radius.dictionary import Dictionary
@@ -87,8 +87,7 @@ class Audit:
         key = (origin, outcome.method, outcome.steps, outcome.groups, session.rule, session.profile)
         identity, policy = self._decisions.get(key) or self._render_decision(key, outcome.store)
         flow = _FLOWS.get(request.packet.index.get(attribute.NAS_PORT_TYPE), "") if outcome.store == ENDPOINTS else ""
-        status = session.posture_status or PostureStatus.UNKNOWN
-        pending = session.awaits_posture and status is PostureStatus.UNKNOWN
+        assessment, status = show_posture(session)
         head, device, device_groups = self._describe(request)
         self._sender.send(
             AUTHENTICATION_SUCCEEDED,
@@ -97,15 +96,15 @@ class Audit:
             f"{device}{self._requests.render(request.packet.attributes)}OriginalUserName={user}, {_DEVICE_PROFILE}"
             f"{flow}AcsSessionID={session.acs_session_id}, {identity}{device_groups}{policy}"
             f"CPMSessionID={escape(session.session_id)}, EndPointMACAddress={mac}, "
-            f"PostureAssessmentStatus={'Pending' if pending else 'NotApplicable'}, {self._policy_set}"
-            f"PostureStatus={status.shown if pending else status}, Response={{{response}}}, ",
+            f"PostureAssessmentStatus={assessment}, {self._policy_set}"
+            f"PostureStatus={status}, Response={{{response}}}, ",
         )
 
     def failed(self, request: Request, user_name: str, method: str, failure: Failure, *, rule: str = "") -> None:
         """Ship 5400, authentication failed."""
         pairs = [("AuthenticationMethod", method), ("AuthorizationPolicyMatchedRule", rule)]
         pairs.append(("FailureReason", f"{failure[0]} {failure[1]}"))
-        self._ship_outcome(AUTHENTICATION_FAILED, request, user_name, [pair for pair in pairs if pair[1]])
+        self._ship_outcome(AUTHENTICATION_FAILED, request, user_name, pairs)
 
     def downloaded(self, request: Request, name: str, failure: Failure | None) -> None:
         """Ship 5232 or 5419: a dACL was downloaded, or not. Its identity is the ACL's name, it has no endpoint."""
@@ -128,8 +127,8 @@ class Audit:
         )
 
     def ship(self, entry: CatalogueEntry, pairs: list[tuple[str, str]]) -> None:
-        """Ship a record that answers no request: posture reports, dynamic authorization."""
-        self._sender.send(entry, self._runtime.clock.now(), render_attributes(pairs))
+        """Ship a record that answers no request, without the attributes that have no value."""
+        self._sender.send(entry, self._runtime.clock.now(), _render_known(pairs))
 
     def _ship_outcome(
         self, entry: CatalogueEntry, request: Request, user_name: str, pairs: list[tuple[str, str]]
@@ -140,7 +139,7 @@ class Audit:
             self._runtime.clock.now(),
             f"{head}UserName={escape(user_name)}, Protocol=Radius, RequestLatency=0, "
             f"{device}{self._requests.render(request.packet.attributes)}{_DEVICE_PROFILE}{device_groups}"
-            f"{render_attributes(pairs)}",
+            f"{_render_known(pairs)}",
         )
 
     def _describe(self, request: Request) -> tuple[str, str, str]:
@@ -177,3 +176,8 @@ class Audit:
         before = render_attributes(identity) + steps + render_attributes(status)
         rendered = self._decisions[key] = (before, render_attributes(policy))
         return rendered
+
+
+def _render_known(pairs: list[tuple[str, str]]) -> str:
+    """Render the attributes that have a value."""
+    return render_attributes([pair for pair in pairs if pair[1]])

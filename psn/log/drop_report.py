@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from nac.journal import Fact
+from nac.journal import Fact, Observer
 from nac.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED, CatalogueEntry, render_reason
 from psn.log.audit import Audit
-from radius.observer import Observer
 from radius.remedy import DropReason
 
 MOST_A_SECOND = 10
@@ -67,11 +66,10 @@ class DropReport:
 
 
 def _list_record(facts: Mapping[str, Fact], code: int) -> list[tuple[str, str]]:
-    pairs = [
+    return [
         ("ConfigVersionId", "1"),
         ("Device IP Address", str(facts["address"])),
         ("Protocol", "Radius"),
         ("NetworkDeviceName", str(facts["client"])),
         ("FailureReason", render_reason(code)),
     ]
-    return [pair for pair in pairs if pair[1]]

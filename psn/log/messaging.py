@@ -1,7 +1,6 @@
 """Ships syslog records to MNT's mailboxes on the broker: the same lines, acknowledged once MNT has stored them.
 
-What cannot go out at once the link keeps, within its bounds. A letter is a JSON list of the lines of one record, each
-at most 8,192 octets; how ISE frames them is not public (aaa-mnt.md 4.5).
+What cannot go out at once the link keeps, within its bounds. The lines of a letter have at most 8,192 octets each.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ldd.link import Link
+from nac.letter import encode_letter
 from nac.syslog import LONGEST_LENGTH, SyslogEncoder
 from nac.syslog_catalogue import CatalogueEntry
 
@@ -34,9 +34,3 @@ class MessagingSender:
     def close(self) -> None:
         """Send no more; what was posted goes out with the link."""
         self._mailboxes = ()
-
-
-def encode_letter(lines: list[bytes]) -> bytes:
-    """Encode lines as JSON: they are UTF-8 and free of control characters, which leaves two characters to escape."""
-    texts = [line.replace(b"\\", b"\\\\").replace(b'"', b'\\"') for line in lines]
-    return b'["' + b'","'.join(texts) + b'"]'

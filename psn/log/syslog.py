@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nac.journal import Observer
 from nac.syslog import SyslogEncoder
 from nac.syslog_catalogue import CatalogueEntry
 from psn.config import LogTarget
-from radius.observer import Observer
 
 RECOVERY_TIME = timedelta(seconds=10)
 """How long sending must have gone well, twice at least, before a target counts as back.

@@ -7,7 +7,6 @@ none is found here, and only in stage 2, is an owner looked for (3.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 
 from nac.discovery import build_referral, decode_request, encode_answer, find_agent
@@ -16,21 +15,18 @@ from nac.posture import PostureStatus
 from nac.posture_message import MalformedMessageError
 from nac.runtime import Runtime
 from psn.internode.owner_lookup import Owner, UnknownOwner
+from psn.portal.guest_log import render_answer
 from psn.portal.provisioning import PortalServer, build_answer, select_configuration
 from psn.portal.reception import PortalReception
 from psn.portal.request import PortalAnswer, PortalRequest
-from psn.portal.session_lookup import Lookup, render_log
+from psn.portal.session_lookup import Lookup
 from psn.portal.sessions_elsewhere import SessionsElsewhere
 from psn.posture.policy import PostureSettings
-from psn.session import Session
+from psn.posture.result import PostureSink
 
 
 class DiscoveryDialogue:
-    """The discovery answers of one node.
-
-    `on_unprovisioned` is told of a session and the operating system of its agent where client provisioning selects
-    nothing for the two; the record of that is its own.
-    """
+    """The discovery answers of one node."""
 
     def __init__(
         self,
@@ -40,36 +36,37 @@ class DiscoveryDialogue:
         reception: PortalReception,
         elsewhere: SessionsElsewhere,
         settings: PostureSettings,
-        on_unprovisioned: Callable[[Session, str], None],
+        sink: PostureSink,
     ) -> None:
+        """Tell `sink` of sessions for whose agents client provisioning selects nothing."""
         self._server = server
         self._runtime = runtime
         self._reception = reception
         self._elsewhere = elsewhere
         self._settings = settings
-        self._on_unprovisioned = on_unprovisioned
+        self._sink = sink
 
     def answer_status(self, request: PortalRequest) -> PortalAnswer:
         """Answer a probe for what this node itself knows: ``/auth/status``."""
-        outcome = self._look_up(request)
-        return outcome if isinstance(outcome, PortalAnswer) else self.answer_lookup(request, outcome)
+        lookup = self._look_up(request)
+        return lookup if isinstance(lookup, PortalAnswer) else self.answer_lookup(lookup)
 
     async def answer_ng_discovery(self, request: PortalRequest) -> PortalAnswer:
         """Answer a probe of stage 2, ``/auth/ng-discovery``: where no session is here, by naming its owner."""
-        outcome = self._look_up(request)
-        if isinstance(outcome, PortalAnswer):
-            return outcome
-        if outcome.session is not None:
-            return self.answer_lookup(request, outcome)
-        owner = await self._elsewhere.find_owner(outcome.request.macs)
+        lookup = self._look_up(request)
+        if isinstance(lookup, PortalAnswer):
+            return lookup
+        if lookup.session is not None:
+            return self.answer_lookup(lookup)
+        owner = await self._elsewhere.find_owner(lookup.asked.macs)
         if isinstance(owner, UnknownOwner):
-            return self.answer_lookup(request, outcome, why=f"{outcome.reason}; {owner.reason}")
-        return self._refer(request, outcome, owner)
+            return self.answer_lookup(lookup, why=f"{lookup.reason}; {owner.reason}")
+        return self._refer(lookup, owner)
 
-    def answer_lookup(self, request: PortalRequest, lookup: Lookup, *, why: str = "") -> PortalAnswer:
+    def answer_lookup(self, lookup: Lookup, *, why: str = "") -> PortalAnswer:
         """Answer with the headers of the session that was found, or 404 without any; `why` says more than it does."""
         session = lookup.session
-        agent = find_agent(request.user_agent)
+        agent = find_agent(lookup.request.user_agent)
         headers: dict[str, str] = {}
         configuration = None
         if session is not None:
@@ -80,41 +77,31 @@ class DiscoveryDialogue:
         facts: dict[str, Fact] = {
             "posture_status": (session.posture_status or PostureStatus.UNKNOWN).value if session else "",
             "agent_configuration": configuration.name if configuration else "",
-            "log": render_log(lookup, user_agent=request.user_agent, headers=headers),
+            "log": render_answer(lookup, headers),
         }
-        self._runtime.write("discovery-answered", why or lookup.reason, _describe(request, lookup) | facts)
+        self._runtime.write("discovery-answered", why or lookup.reason, lookup.facts | facts)
         if session is not None and agent is not None and configuration is None:
-            self._on_unprovisioned(session, f"{agent.os} {agent.os_version}".strip())
+            self._sink.note_unprovisioned(session, f"{agent.os} {agent.os_version}".strip())
         return PortalAnswer(status=HTTPStatus.OK if session else HTTPStatus.NOT_FOUND, headers=headers)
 
     def _look_up(self, request: PortalRequest) -> Lookup | PortalAnswer:
         """Look up who is meant; an answer where there is nothing to be looked up or nothing to be told."""
         try:
-            probe = decode_request(request.data)
+            asked = decode_request(request.data)
         except MalformedMessageError as error:
             return self._reception.refuse(request, str(error), status=HTTPStatus.BAD_REQUEST)
-        lookup, newer = self._reception.look_up(request, probe)
-        return lookup if newer is None else self._reception.stay_silent(request, lookup, newer)
+        lookup = self._reception.look_up(request, asked)
+        return lookup if lookup.newer is None else self._reception.stay_silent(lookup, lookup.newer)
 
-    def _refer(self, request: PortalRequest, lookup: Lookup, owner: Owner) -> PortalAnswer:
+    def _refer(self, lookup: Lookup, owner: Owner) -> PortalAnswer:
         """Send the agent to the owner of its session."""
         headers = encode_answer(build_referral(owner.fqdn, self._elsewhere.get_portal_port(owner.name)))
         facts: dict[str, Fact] = {
             "owner": owner.name,
             "owner_session_id": owner.session_id,
             "source": owner.source,
-            "log": render_log(lookup, user_agent=request.user_agent, headers=headers, owner=owner),
+            "log": render_answer(lookup, headers, owner=owner),
         }
         why = f"{lookup.reason}; {owner.name} owns session {owner.session_id}, says the {owner.source}"
-        self._runtime.write("discovery-referred", why, _describe(request, lookup) | facts)
+        self._runtime.write("discovery-referred", why, lookup.facts | facts)
         return PortalAnswer(headers=headers)
-
-
-def _describe(request: PortalRequest, lookup: Lookup) -> dict[str, Fact]:
-    """Describe a request and what was found, as facts."""
-    return {
-        "path": request.path,
-        "remote": request.remote,
-        "found_by": lookup.found_by,
-        "session_id": lookup.session.session_id if lookup.session else "",
-    }

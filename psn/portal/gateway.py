@@ -6,10 +6,8 @@ name one that has been succeeded, and then an agent gets no answer and a person 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 
-from ldd.record import SessionRecord
 from nac.discovery import DiscoveryRequest, find_agent
 from nac.posture import PostureStatus
 from nac.posture_message import MalformedMessageError, decode_form
@@ -23,12 +21,12 @@ from psn.portal.session_lookup import Lookup
 from psn.posture.default_status import apply_default_status, find_agentless_system
 from psn.posture.engine import list_requirements
 from psn.posture.policy import PostureSettings
-from psn.posture.result import PostureResult
+from psn.posture.result import PostureSink
 from psn.session import Session
 
 
 class PortalGateway:
-    """The answers of one node to links. `on_result` is told of every default status once the session has it."""
+    """The answers of one node to links."""
 
     def __init__(
         self,
@@ -38,14 +36,15 @@ class PortalGateway:
         reception: PortalReception,
         discovery: DiscoveryDialogue,
         settings: PostureSettings,
-        on_result: Callable[[PostureResult], None],
+        sink: PostureSink,
     ) -> None:
+        """Tell `sink` of every default status that a session is given."""
         self._server = server
         self._runtime = runtime
         self._reception = reception
         self._discovery = discovery
         self._settings = settings
-        self._on_result = on_result
+        self._sink = sink
 
     def answer(self, request: PortalRequest) -> PortalAnswer:
         """Answer a link."""
@@ -54,7 +53,7 @@ class PortalGateway:
         except MalformedMessageError as error:
             return self._refuse(request, str(error), status=HTTPStatus.BAD_REQUEST)
         session_id, token = form.get("sessionId", ""), form.get("token", "")
-        lookup, newer = self._reception.look_up(request, DiscoveryRequest(session_id=session_id))
+        lookup = self._reception.look_up(request, DiscoveryRequest(session_id=session_id))
         session = lookup.session
         if session is None:
             return self._refuse(request, lookup.reason, status=HTTPStatus.NOT_FOUND)
@@ -62,27 +61,22 @@ class PortalGateway:
             reason = f"the token of this link is not that of session {session_id}"
             return self._refuse(request, reason, status=HTTPStatus.NOT_FOUND)
         if find_agent(request.user_agent) is None:
-            return self._show(request, lookup, session, newer)
-        if newer is not None:
-            return self._reception.stay_silent(request, lookup, newer)
-        return self._discovery.answer_lookup(request, lookup)
+            return self._show(lookup, session)
+        if lookup.newer is not None:
+            return self._reception.stay_silent(lookup, lookup.newer)
+        return self._discovery.answer_lookup(lookup)
 
-    def _show(
-        self, request: PortalRequest, lookup: Lookup, session: Session, newer: SessionRecord | None
-    ) -> PortalAnswer:
+    def _show(self, lookup: Lookup, session: Session) -> PortalAnswer:
         """Answer a person."""
-        if newer is None:
+        request, why = lookup.request, lookup.reason
+        if lookup.newer is None:
             self._apply_default_status(session, request)
             page = render_session_page(session, policy_server=self._server.fqdn, remedies=self._list_remedies(session))
-            why = lookup.reason
         else:
-            page = render_succeeded_page(session, newer)
-            why = f"{lookup.reason}, but {explain_newer(newer)}"
-        self._runtime.write(
-            "portal-page",
-            f"{why}; not the agent's User-Agent, so a page for a person",
-            {"path": request.path, "session_id": session.session_id, "remote": request.remote},
-        )
+            page = render_succeeded_page(session, lookup.newer)
+            why += f", but {explain_newer(lookup.newer)}"
+        facts = {"path": request.path, "session_id": session.session_id, "remote": request.remote}
+        self._runtime.write("portal-page", f"{why}; not the agent's User-Agent, so a page for a person", facts)
         return _build_page(page)
 
     def _apply_default_status(self, session: Session, request: PortalRequest) -> None:
@@ -90,7 +84,7 @@ class PortalGateway:
         system = find_agentless_system(request.user_agent)
         if system is not None and session.posture_status is PostureStatus.UNKNOWN:
             status = self._settings.default_status
-            self._on_result(apply_default_status(session, status, system=system, remote=request.remote))
+            self._sink.apply(apply_default_status(session, status, system=system, remote=request.remote))
 
     def _list_remedies(self, session: Session) -> list[str]:
         """List what the user is told about each unmet requirement of the last report."""

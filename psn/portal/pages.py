@@ -8,6 +8,7 @@ from html import escape
 from string import Template
 
 from ldd.record import SessionRecord
+from nac.discovery import CA_PATH
 from nac.posture import PostureStatus
 from psn.session import Session
 
@@ -89,7 +90,7 @@ a { color: inherit; } footer { margin-top: 1.25rem; color: var(--soft); font-siz
 <div class="badge">$badge</div>
 <h1>$title</h1>
 <p>$lead</p>
-$steps$facts<footer>Warned about the certificate? <a href="/ca.pem">Import the lab's certificate authority.</a></footer>
+$steps$facts<footer>Warned about the certificate? <a href="$ca">Import the lab's certificate authority.</a></footer>
 </main></body>
 </html>
 """)
@@ -151,4 +152,5 @@ def _render(situation: _Situation, *, steps: str, facts: dict[str, str], refresh
         lead=escape(situation.lead),
         steps=steps,
         facts=f"<dl>\n{rows}</dl>\n" if rows else "",
+        ca=CA_PATH,
     )

@@ -5,7 +5,6 @@ Which status a report gives is `psn.posture.result`'s. The agent learns a result
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from nac.dialogue import PostureReport, PostureRequest, decode_submission
@@ -18,34 +17,21 @@ from psn.portal.reception import PortalReception
 from psn.portal.request import PortalAnswer, PortalRequest
 from psn.posture.engine import list_requirements, select_policies
 from psn.posture.policy import PosturePolicy, PostureSettings
-from psn.posture.result import PostureResult, apply_result
+from psn.posture.result import PostureSink, apply_result
 from psn.session import Session
-
-Settled = Callable[[], Awaitable[None]]
-"""Waits until what the node has been told of a result is safe."""
-
-
-async def settle_at_once() -> None:
-    """Wait for nothing: the `Settled` of a node that keeps nothing."""
 
 
 class PostureDialogue:
-    """The posture answers of one node. `on_result` is told of every result once the session has it."""
+    """The posture answers of one node."""
 
     def __init__(
-        self,
-        runtime: Runtime,
-        *,
-        reception: PortalReception,
-        settings: PostureSettings,
-        on_result: Callable[[PostureResult], None],
-        settled: Settled,
+        self, runtime: Runtime, *, reception: PortalReception, settings: PostureSettings, sink: PostureSink
     ) -> None:
+        """Tell `sink` of every result once the session has it."""
         self._runtime = runtime
         self._reception = reception
         self._settings = settings
-        self._on_result = on_result
-        self._settled = settled
+        self._sink = sink
 
     async def answer(self, request: PortalRequest) -> PortalAnswer:
         """Answer a request or a report."""
@@ -54,17 +40,17 @@ class PostureDialogue:
         except MalformedMessageError as error:
             return self._reception.refuse(request, str(error), status=HTTPStatus.BAD_REQUEST)
         asked = DiscoveryRequest(macs=submission.macs, addresses=submission.addresses, session_id=submission.session_id)
-        lookup, newer = self._reception.look_up(request, asked)
+        lookup = self._reception.look_up(request, asked)
         session = lookup.session
         if session is None:
             return self._reception.refuse(request, lookup.reason, status=HTTPStatus.NOT_FOUND)
-        if newer is not None:
-            return self._reception.stay_silent(request, lookup, newer)
+        if lookup.newer is not None:
+            return self._reception.stay_silent(lookup, lookup.newer)
         policies = select_policies(self._settings.policies, operating_system=submission.os, groups=session.groups)
         if isinstance(submission, PostureRequest) and policies:
             return self._require(session, submission, policies)
         answer = self._conclude(session, submission, policies=policies, remote=request.remote)
-        await self._settled()
+        await self._sink.settled()
         return answer
 
     def _require(self, session: Session, request: PostureRequest, policies: tuple[PosturePolicy, ...]) -> PortalAnswer:
@@ -99,6 +85,6 @@ class PostureDialogue:
             agent_configuration=configuration.name if configuration else "",
             remote=remote,
         )
-        self._on_result(result)
+        self._sink.apply(result)
         answer = FinalAnswer(posture_status=result.status, client_mac=session.mac, user_name=result.user_name)
         return PortalAnswer(content_type="text/html", body=encode_final_answer(answer))

@@ -5,13 +5,15 @@ An entry that the session directory says is stale is not spoken of to an agent (
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from ldd.record import SessionRecord
 from nac.discovery import DiscoveryRequest
 from nac.runtime import Runtime
+from psn.portal.guest_log import render_silence
 from psn.portal.request import PortalAnswer, PortalRequest
-from psn.portal.session_lookup import Lookup, look_up, render_log
+from psn.portal.session_lookup import Lookup, look_up
 from psn.portal.sessions_elsewhere import SessionsElsewhere
 from psn.session_cache import SessionCache
 
@@ -25,12 +27,12 @@ class PortalReception:
         self._sessions = sessions
         self._elsewhere = elsewhere
 
-    def look_up(self, request: PortalRequest, asked: DiscoveryRequest) -> tuple[Lookup, SessionRecord | None]:
-        """Look up who is meant, and the session elsewhere that makes the entry a stale one."""
-        lookup = look_up(self._sessions, asked, remote=request.remote)
+    def look_up(self, request: PortalRequest, asked: DiscoveryRequest) -> Lookup:
+        """Look up whom a request asks for, and whether what is found is stale."""
+        lookup = look_up(self._sessions, request, asked)
         if lookup.session is None:
-            return lookup, None
-        return lookup, self._elsewhere.find_newer(lookup.session, lookup.macs)
+            return lookup
+        return replace(lookup, newer=self._elsewhere.find_newer(lookup.session, lookup.macs))
 
     def refuse(self, request: PortalRequest, reason: str, *, status: HTTPStatus) -> PortalAnswer:
         """Refuse a request with one sentence, and write it down."""
@@ -38,21 +40,11 @@ class PortalReception:
         self._runtime.write("portal-refused", reason, facts)
         return PortalAnswer(status=status, body=f"{reason}\n".encode())
 
-    def stay_silent(self, request: PortalRequest, lookup: Lookup, newer: SessionRecord) -> PortalAnswer:
+    def stay_silent(self, lookup: Lookup, newer: SessionRecord) -> PortalAnswer:
         """Leave an agent without an answer, and write down why."""
-        self._runtime.write(
-            "discovery-silent",
-            f"{lookup.reason}, but {explain_newer(newer)}: the entry here is stale or phantom",
-            {
-                "path": request.path,
-                "remote": request.remote,
-                "found_by": lookup.found_by,
-                "session_id": lookup.session.session_id if lookup.session else "",
-                "newer_session_id": newer.session_id,
-                "owner": newer.psn,
-                "log": render_log(lookup, user_agent=request.user_agent, headers={}, newer=newer),
-            },
-        )
+        why = f"{lookup.reason}, but {explain_newer(newer)}: the entry here is stale or phantom"
+        facts = {"newer_session_id": newer.session_id, "owner": newer.psn, "log": render_silence(lookup, newer)}
+        self._runtime.write("discovery-silent", why, lookup.facts | facts)
         return PortalAnswer(is_silent=True)
 
 

@@ -7,145 +7,82 @@ and `psn.portal.posture_dialogue`.
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-
 from aiohttp import web
 
-from nac.binding import bind_tcp
 from nac.discovery import (
     AGENT_CONFIGURATION_PATH,
+    CA_PATH,
     GATEWAY_PATH,
     NG_DISCOVERY_PATH,
     PACKAGE_PATH,
-    PORTAL_PORT,
     PORTAL_SETUP_PATH,
     POSTURE_PATH,
-    POSTURE_PORT,
     STATUS_PATH,
 )
-from nac.http_log import build_http_log
-from nac.http_server import build_guard, build_stamp
+from nac.http_server import HttpListener, build_guard, build_stamp
 from nac.runtime import Runtime
-from psn.config import Silence
+from psn.config import PsnConfig
 from psn.portal.discovery_dialogue import DiscoveryDialogue
 from psn.portal.downloads import find_configuration, find_package
 from psn.portal.gateway import PortalGateway
 from psn.portal.http import MAXIMUM_BODY, SilenceKeeper, build_handler, build_refusal, render_found
-from psn.portal.posture_dialogue import PostureDialogue, Settled, settle_at_once
+from psn.portal.posture_dialogue import PostureDialogue
 from psn.portal.provisioning import PortalServer
 from psn.portal.reception import PortalReception
 from psn.portal.sessions_elsewhere import SessionsElsewhere
-from psn.posture.policy import PostureSettings
-from psn.posture.result import PostureResult
-from psn.session import Session
+from psn.posture.result import PostureSink
 from psn.session_cache import SessionCache
-
-SHUTDOWN_TIMEOUT = timedelta(seconds=1)
-CA_PATH = "/ca.pem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortalConfig:
-    """Where the portal listens and what it is called; port 0 means any."""
-
-    fqdn: str
-    address: str
-    tls: ssl.SSLContext
-    portal_port: int = PORTAL_PORT
-    posture_port: int = POSTURE_PORT
-    backup_servers: tuple[str, ...] = ()
-    ca_certificate: bytes = b""
-    """PEM; empty where there is none to offer."""
-    silence: Silence = Silence.CLOSE
 
 
 class PosturePortal:
-    """The portal of one node.
-
-    What `on_result` and `settled` do, `PostureDialogue` says, and `PortalGateway` and `DiscoveryDialogue` what else is
-    told. A node of which nothing is said `elsewhere` is alone.
-    """
+    """The portal of one node."""
 
     def __init__(
         self,
-        config: PortalConfig,
+        config: PsnConfig,
         runtime: Runtime,
         *,
         sessions: SessionCache,
-        settings: PostureSettings,
-        on_result: Callable[[PostureResult], None],
-        on_unprovisioned: Callable[[Session, str], None] = lambda _session, _system: None,
+        sink: PostureSink,
         elsewhere: SessionsElsewhere | None = None,
-        settled: Settled = settle_at_once,
     ) -> None:
+        """Tell `sink` of results. A node of which nothing is said `elsewhere` is alone."""
         self._config = config
         self._runtime = runtime
         self._sessions = sessions
-        self._settings = settings
-        self._on_result = on_result
-        self._on_unprovisioned = on_unprovisioned
-        self._elsewhere = elsewhere or SessionsElsewhere("")
-        self._settled = settled
-        self._runner: web.AppRunner | None = None
+        self._sink = sink
+        self._elsewhere = elsewhere or SessionsElsewhere(config.name)
+        self._listener = HttpListener(
+            self._build_application, observe=runtime.observe, event="portal-refused", tls=config.tls
+        )
         self._keeper: SilenceKeeper | None = None
         self.ports: dict[str, int] = {}
         """The bound ports, ``portal`` and ``posture``."""
 
     async def start(self) -> None:
         """Open both ports; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
-        config = self._config
-        sockets: dict[str, socket.socket] = {}
-        try:
-            for name, port in (("portal", config.portal_port), ("posture", config.posture_port)):
-                sockets[name] = bind_tcp(config.address, port)
-            self.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
-            self._keeper = SilenceKeeper(config.silence)
-            self._runner = web.AppRunner(
-                self._build_application(self.ports["portal"], self._keeper),
-                access_log=None,
-                logger=build_http_log(self._runtime.observe, event="portal-refused"),
-                shutdown_timeout=SHUTDOWN_TIMEOUT.total_seconds(),
-            )
-            await self._runner.setup()
-            for sock in sockets.values():
-                await web.SockSite(self._runner, sock, ssl_context=config.tls).start()
-        except BaseException:
-            await self.stop()
-            for sock in sockets.values():
-                sock.close()
-            raise
+        address, ports = self._config.address, self._config.ports
+        await self._listener.start((address, ports.portal), (address, ports.posture))
+        self.ports = dict(zip(("portal", "posture"), self._listener.ports, strict=True))
 
     async def stop(self) -> None:
         """Close everything; a second call does nothing."""
         if self._keeper is not None:
             self._keeper.end()
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        await self._listener.stop()
 
-    def _build_application(self, port: int, keeper: SilenceKeeper) -> web.Application:
+    def _build_application(self) -> web.Application:
         """Build the core and the paths to it; agents are told the port that was really bound."""
-        config, runtime, settings = self._config, self._runtime, self._settings
+        config, runtime, settings, sink = self._config, self._runtime, self._config.posture, self._sink
+        keeper = self._keeper = SilenceKeeper(config.silence)
+        port, _ = self._listener.ports
         server = PortalServer(fqdn=config.fqdn, port=port, backup_servers=config.backup_servers)
         reception = PortalReception(runtime, sessions=self._sessions, elsewhere=self._elsewhere)
         discovery = DiscoveryDialogue(
-            server,
-            runtime,
-            reception=reception,
-            elsewhere=self._elsewhere,
-            settings=settings,
-            on_unprovisioned=self._on_unprovisioned,
+            server, runtime, reception=reception, elsewhere=self._elsewhere, settings=settings, sink=sink
         )
-        gateway = PortalGateway(
-            server, runtime, reception=reception, discovery=discovery, settings=settings, on_result=self._on_result
-        )
-        posture = PostureDialogue(
-            runtime, reception=reception, settings=settings, on_result=self._on_result, settled=self._settled
-        )
+        gateway = PortalGateway(server, runtime, reception=reception, discovery=discovery, settings=settings, sink=sink)
+        posture = PostureDialogue(runtime, reception=reception, settings=settings, sink=sink)
         application = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[build_guard(build_refusal(reception))])
         application.on_response_prepare.append(build_stamp(runtime.clock))
         application.router.add_routes(
@@ -165,11 +102,11 @@ class PosturePortal:
 
     async def _serve_configuration(self, request: web.Request) -> web.Response:
         """Serve an agent configuration."""
-        return render_found(find_configuration(self._settings.provisioning, request.query.get("uuid", "")))
+        return render_found(find_configuration(self._config.posture.provisioning, request.query.get("uuid", "")))
 
     async def _serve_package(self, request: web.Request) -> web.Response:
         """Serve a stand-in for an agent package."""
-        return render_found(find_package(self._settings.provisioning, request.match_info["uuid"]))
+        return render_found(find_package(self._config.posture.provisioning, request.match_info["uuid"]))
 
     async def _serve_ca_certificate(self, _: web.Request) -> web.Response:
         """Serve the lab's CA certificate for import."""

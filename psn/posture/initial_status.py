@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ldd.record import SessionRecord
-from nac.identity import render_mac_hyphens
 from nac.posture import PostureStatus
+from psn.posture.pip_log import render_shared_status
 
 POSTURE_EXPIRY = "PostureExpiry"
 CLOCK_SKEW = timedelta(minutes=5)
@@ -21,7 +21,6 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 _LONGEST_EXPIRY = 14
 """Digits; enough until the year 5138."""
-_STATUS_PIP = "cisco.cpm.posture.pip.PostureStatusPIP"
 
 
 class InitialStatus(NamedTuple):
@@ -38,7 +37,7 @@ def choose_initial_status(
     """Choose the status of a session new to this node; `shared` is the directory's record of it, not a stopped one."""
     if shared is not None and shared.posture_status is PostureStatus.COMPLIANT:
         reason = f"the session directory has this session as Compliant, from its owner {shared.psn}"
-        return InitialStatus(shared.posture_status, reason, _render_log(shared))
+        return InitialStatus(shared.posture_status, reason, render_shared_status(shared))
     if lease is None:
         return InitialStatus(PostureStatus.UNKNOWN, "a session new to this node begins Unknown")
     age = _lease_age(attributes, now)
@@ -51,21 +50,6 @@ def choose_initial_status(
     if age <= lease:
         return InitialStatus(PostureStatus.COMPLIANT, f"the posture lease holds: {ago}")
     return InitialStatus(PostureStatus.UNKNOWN, f"the posture lease has run out: {ago}")
-
-
-def _render_log(shared: SessionRecord) -> str:
-    """Render how the components nsf-session and epm-pip log a status that came from the directory (posture.md 6.4)."""
-    status = shared.posture_status
-    return "\n".join(
-        (
-            f"cpm.nsf.session.impl.PIPManager -::- Returning a PIP {_STATUS_PIP} for attribute Session.PostureStatus",
-            f"cpm.nsf.session.impl.SessionCache -::- Looking up session {shared.session_id}",
-            "cpm.nsf.session.impl.SessionCache -::- IndexValues: {}",
-            f"{_STATUS_PIP} -::- set postureStatus based on posture LSD dictionary: {status}",
-            f"{_STATUS_PIP} -::- PostureStatusPIP for mac {render_mac_hyphens(shared.mac)} - "
-            f"Attribute Session.PostureStatus value is {status}",
-        )
-    )
 
 
 def renew_lease(attributes: Mapping[str, str], *, lease: timedelta | None, now: datetime) -> str | None:

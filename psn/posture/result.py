@@ -1,9 +1,10 @@
-"""The end of a posture exchange: the status it gives a session, and what log and CoA need to know of it."""
+"""The end of a posture exchange: the status it gives a session, what others need to know of it, and who is told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from nac.dialogue import PostureReport, PostureRequest
 from nac.discovery import find_agent
@@ -34,6 +35,22 @@ class PostureResult:
     system_domain: str = ""
     address: str = ""
     is_reassessment: bool = False
+
+
+class PostureSink(Protocol):
+    """Whoever the portal tells what it has found out: `psn.posture.outcome.PostureOutcome` in a node."""
+
+    def apply(self, result: PostureResult) -> None:
+        """Do what follows from a result; the session has it already."""
+        ...
+
+    def note_unprovisioned(self, session: Session, operating_system: str) -> None:
+        """Take note that client provisioning selects nothing for the agent of a session."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until what the node keeps of its results is safe."""
+        ...
 
 
 def apply_result(

@@ -20,6 +20,7 @@ from psn.log.audit import Audit
 from psn.log.syslog import SyslogSender
 from psn.session import Session
 from psn.session_cache import SessionCache
+from psn.session_events import SessionEvent
 from psn.session_identity import SessionIdentity
 from radius import attribute
 from radius.authenticator import encode_reply, encode_request, verify_request
@@ -44,6 +45,19 @@ class HandClock:
         self.instant += timedelta(**by)
 
 
+class Listener:
+    """Remembers what it is told: sessions by id, with what happened to them, or None where they were stopped."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, SessionEvent | None]] = []
+
+    def on_session(self, session: Session, event: SessionEvent) -> None:
+        self.told.append((session.session_id, event))
+
+    def on_stop(self, session_id: str) -> None:
+        self.told.append((session_id, None))
+
+
 class Bench:
     """The parts of one node, wired as `psn.node` does, with requests that go through the codec but not the network."""
 
@@ -56,6 +70,7 @@ class Bench:
         self.config = make_config(collector, **changes)
         self.sessions = SessionCache(limit=self.config.session_limit, preference=self.config.preference)
         self.rsd = RadiusSessionDirectory()
+        self.listener = Listener()
         self.endpoints = EndpointStore(self.runtime)
         self.sender = SyslogSender(
             host="psn1", address="127.0.0.1", targets=self.config.log_targets, observe=self.runtime.observe
@@ -72,6 +87,7 @@ class Bench:
             templates=build_templates(self.config, dictionary, 8443),
             dictionary=dictionary,
             directory=self.rsd,
+            listener=self.listener,
         )
         self.accounting = AccountingService(
             runtime=self.runtime,
@@ -79,6 +95,7 @@ class Bench:
             audit=self.audit,
             identity=identity,
             phantom_on_start=self.config.phantom_on_start,
+            listener=self.listener,
         )
         self._filler = 0
 

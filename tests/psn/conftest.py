@@ -12,7 +12,7 @@ import trustme
 from nac.journal import Journal
 from nac.runtime import Runtime
 from psn.node import PolicyServiceNode
-from radius.dictionary import Dictionary, load
+from radius.dictionary import Dictionary, load_default
 from tests.psn.bench import Bench, BuildBench, HandClock
 from tests.psn.collector import Collector
 from tests.psn.deployment import make_config
@@ -25,7 +25,7 @@ BuildNode = Callable[..., PolicyServiceNode]
 
 @pytest.fixture(scope="session")
 def dictionary() -> Dictionary:
-    return load()
+    return load_default()
 
 
 @pytest.fixture

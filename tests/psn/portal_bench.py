@@ -27,9 +27,9 @@ from psn.portal.reception import PortalReception
 from psn.portal.request import PortalAnswer, PortalRequest
 from psn.portal.sessions_elsewhere import SessionsElsewhere
 from psn.posture.policy import Audience, PosturePolicy, PostureSettings
-from psn.posture.result import PostureResult
 from psn.session import Session
 from psn.session_cache import SessionCache
+from tests.psn.noted_results import NotedResults
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 MAC, OTHER_MAC, ADDRESS, TOKEN = "02:00:00:00:10:01", "02:00:00:00:10:02", "127.0.10.1", "ab" * 16
@@ -57,9 +57,7 @@ class PortalBench:
         self.journal = Journal(StandingClock())
         self.sessions = SessionCache()
         self.directory = RadiusSessionDirectory()
-        self.happened: list[str] = []
-        self.results: list[PostureResult] = []
-        self.unprovisioned: list[tuple[str, str]] = []
+        self.sink = NotedResults()
         self.session = self.add(**changes)
         server = PortalServer(fqdn="psn1.lab.test", port=8443)
         runtime = Runtime(node="psn1", clock=StandingClock(), random=random.Random(1), journal=self.journal)
@@ -68,24 +66,12 @@ class PortalBench:
         )
         reception = PortalReception(runtime, sessions=self.sessions, elsewhere=elsewhere)
         self.discovery = DiscoveryDialogue(
-            server,
-            runtime,
-            reception=reception,
-            elsewhere=elsewhere,
-            settings=policy,
-            on_unprovisioned=lambda session, system: self.unprovisioned.append((session.session_id, system)),
+            server, runtime, reception=reception, elsewhere=elsewhere, settings=policy, sink=self.sink
         )
         self.gateway = PortalGateway(
-            server,
-            runtime,
-            reception=reception,
-            discovery=self.discovery,
-            settings=policy,
-            on_result=self.results.append,
+            server, runtime, reception=reception, discovery=self.discovery, settings=policy, sink=self.sink
         )
-        self.posture = PostureDialogue(
-            runtime, reception=reception, settings=policy, on_result=self._take, settled=self._settle
-        )
+        self.posture = PostureDialogue(runtime, reception=reception, settings=policy, sink=self.sink)
 
     def add(self, **changes: Any) -> Session:
         """Put a session into the cache."""
@@ -151,13 +137,6 @@ class PortalBench:
     @staticmethod
     def _make_probe(path: str, request: DiscoveryRequest) -> PortalRequest:
         return PortalRequest(path=path, data=encode_request(request).encode(), user_agent=AGENT, remote=ADDRESS)
-
-    def _take(self, result: PostureResult) -> None:
-        self.happened.append("told")
-        self.results.append(result)
-
-    async def _settle(self) -> None:
-        self.happened.append("settled")
 
 
 def make_lookup(runtime: Runtime, directory: RadiusSessionDirectory) -> OwnerLookup:

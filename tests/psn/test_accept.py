@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nac.syslog import parse_response
 from psn.accept import AcceptTemplate, build_templates
 from psn.config import AuthorizationProfile, Dacl, Redirect
 from psn.session import Session
 from radius import attribute
 from radius.dictionary import Dictionary
 from radius.packet import HEADER_LENGTH, Packet, decode, integer
+from tests.psn.response import parse_response
 
 if TYPE_CHECKING:
     from tests.psn.bench import Bench

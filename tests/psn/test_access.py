@@ -69,6 +69,7 @@ def test_reauthentication_keeps_session_status_and_token(bench: Bench) -> None:
     assert bench.authenticate() is session
     assert session.token == token
     assert (session.created_at, session.updated_at) == (created_at, created_at + timedelta(minutes=1))
+    assert session.authenticated_at == session.updated_at
     assert [record.facts["known_session"] for record in bench.list_events("access-accept")] == [False, True]
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psn.session import SessionState
+from psn.session_events import SessionEvent
 from radius import attribute
 from radius.packet import Attribute, Code, integer
 
@@ -80,12 +81,30 @@ def test_stop_of_an_unknown_session_changes_nothing_here_but_is_still_told_to_mn
     assert (line.code, line.first("CPMSessionID")) == (3001, SESSION_ID)
 
 
+def test_every_stop_is_told_to_the_listener_for_a_restart_may_have_taken_the_entry(bench: Bench) -> None:
+    """Whether this node is the owner is for the directory to say, not for the cache."""
+    bench.authenticate()
+    bench.account(STOP, SENT, MAC)
+    bench.authenticate()
+    bench.sessions.clear()
+    bench.account(STOP, SENT, MAC)
+    authenticated, stopped = (SESSION_ID, SessionEvent.AUTHENTICATED), (SESSION_ID, None)
+    assert bench.listener.told == [authenticated, stopped, authenticated, stopped]
+
+
+def test_every_sign_of_life_is_told_to_the_listener_also_that_of_an_unknown_session(bench: Bench) -> None:
+    bench.account(INTERIM, SENT, MAC)
+    bench.account(INTERIM, SENT, MAC)
+    assert bench.listener.told == [(SESSION_ID, SessionEvent.ACCOUNTED)] * 2
+
+
 def test_entry_made_from_an_interim_says_so(bench: Bench) -> None:
     bench.account(INTERIM, SENT, MAC)
     session = bench.sessions.peek(SESSION_ID)
     assert session is not None
     assert session.state is SessionState.STARTED
     assert (session.nad, session.device_ip, session.nas_ip) == ("switch1", "127.0.3.1", "127.0.3.1")
+    assert session.authenticated_at is None
     (record,) = bench.list_events("session-from-accounting")
     assert "without groups, method or posture status" in record.reason
 

@@ -16,9 +16,10 @@ from psn.session import Session, SessionState
 from radius import attribute
 from radius.client_table import Client
 from radius.dictionary import Dictionary
-from radius.packet import Code, integer, packet_of
+from radius.packet import Code, integer
 from radius.secret import Secret
 from radius.server import Request
+from tests.radius.packets import packet_of
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SWITCH = Client(
@@ -190,7 +191,7 @@ def test_unknown_attribute_of_a_request_is_refused_as_such(dictionary: Dictionar
 
 
 def test_value_that_does_not_fit_its_attribute_is_refused(dictionary: Dictionary) -> None:
-    with pytest.raises(ValueError, match="NAS-Port: 'five' is no value of type integer"):
+    with pytest.raises(ValueError, match="NAS-Port: 'five' is not a value of type integer"):
         make_policy(dictionary, make_rule(condition("radius:NAS-Port", "five")))
 
 

@@ -105,7 +105,7 @@ def test_long_list_comes_in_challenges_until_the_accept(build_bench: BuildBench)
         lines += list_lines(packet)
         if packet.code != Code.ACCESS_CHALLENGE:
             break
-        state = [(attribute.STATE, packet.get_octets(attribute.STATE))]
+        state = [(attribute.STATE, packet.index[attribute.STATE])]
     assert set(codes[:-1]) == {Code.ACCESS_CHALLENGE}
     assert codes[-1] == Code.ACCESS_ACCEPT
     assert attribute.STATE not in packet.index

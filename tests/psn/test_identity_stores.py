@@ -20,8 +20,9 @@ from psn.identity_stores import (
     is_typed,
 )
 from radius import attribute, chap, mschap
-from radius.packet import Attribute, Code, integer, packet_of, text
+from radius.packet import Attribute, Code, integer, text
 from radius.secret import Secret
+from tests.radius.packets import packet_of
 
 SECRET, OTHER_SECRET = Secret("testing123"), Secret("another")
 AUTHENTICATOR = bytes(range(16))

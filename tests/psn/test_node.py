@@ -204,7 +204,7 @@ async def test_endpoint_that_is_found_compliant_is_reauthenticated_into_full_acc
     ):
         assert decode_final_answer(await answer.read()).posture_status is PostureStatus.COMPLIANT
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         command = await switch.commands.get()
     assert command.list_text(attribute.CISCO_AVPAIR)[0] == f"audit-session-id={SESSION_ID}"
 

@@ -123,7 +123,7 @@ class Conversation:
         self._identifier = (self._identifier + 1) % 256
         sent = encode_request(code, self._identifier, attributes, SECRET, self._random.randbytes(16))
         self.device.sendto(sent, self._ports[code])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             data = await asyncio.get_running_loop().sock_recv(self.device, 4096)
         reply, asked = decode(data), decode(sent)
         assert reply.identifier == asked.identifier

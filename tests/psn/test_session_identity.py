@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from psn.session_identity import SessionIdentity, find_session_id
 from radius import attribute
-from radius.packet import Attribute, Code, Packet, packet_of
+from radius.packet import Attribute, Code, Packet
+from tests.radius.packets import packet_of
 
 SESSION_ID = "0A3E946C00000F2E44AB8B40"
 SENT: Attribute = (attribute.CISCO_AVPAIR, f"audit-session-id={SESSION_ID}".encode())
@@ -63,6 +64,21 @@ def test_made_ids_come_from_the_injected_chance() -> None:
 def test_accounting_finds_the_id_in_the_class_it_echoes() -> None:
     other: Attribute = (attribute.CLASS, b"OU=Employees")
     assert make_identity().of_accounting(packet(other, CLASS)) == SESSION_ID
+
+
+def test_id_inside_a_class_may_have_colons_of_its_own() -> None:
+    """Behind it comes one more colon and the AcsSessionID, which has none (aaa-mnt.md 1.7)."""
+    echoed: Attribute = (attribute.CLASS, b"CACS:AB:CD/EF:psn1/480591618/40")
+    assert make_identity().of_accounting(packet(echoed)) == "AB:CD/EF"
+
+
+@pytest.mark.parametrize("spelled", [b"a\nb", b"a\0b", "a\u202eb".encode(), "a\u2028b".encode()])
+def test_what_cannot_be_printed_becomes_a_question_mark_wherever_the_id_stands(spelled: bytes) -> None:
+    identity = make_identity()
+    sent: Attribute = (attribute.CISCO_AVPAIR, b"audit-session-id=" + spelled)
+    assert identity.of_access(packet(sent)) == identity.of_accounting(packet(sent)) == "a?b"
+    assert identity.of_access(packet((attribute.STATE, b"ReauthSession:" + spelled))) == "a?b"
+    assert identity.of_accounting(packet((attribute.CLASS, b"CACS:" + spelled + b":psn1/1/1"))) == "a?b"
 
 
 def test_id_that_is_sent_comes_before_the_one_in_the_class() -> None:

@@ -147,7 +147,13 @@ class House:
     @staticmethod
     def describe(node: Node) -> PeerNode:
         config = node.config
-        return PeerNode(name=config.name, fqdn=config.fqdn, address=config.address, port=node.server.port)
+        return PeerNode(
+            name=config.name,
+            fqdn=config.fqdn,
+            address=config.address,
+            port=node.server.port,
+            coa_patience=config.coa_timeout * (config.coa_retransmits + 1),
+        )
 
     def publish(self, owner: str = "psn1", session_id: str = SESSION_ID) -> None:
         now = self.bench.clock.now()

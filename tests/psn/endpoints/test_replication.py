@@ -15,7 +15,7 @@ import pytest
 from ldd.digest import BUCKETS
 from ldd.embedded import EmbeddedBroker
 from ldd.outbox import Outbox
-from ldd.reconciliation import COALESCING_DELAY
+from ldd.retelling import COALESCING_DELAY
 from nac.journal import Journal, JournalRecord
 from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop

@@ -162,7 +162,8 @@ async def test_store_without_a_file_keeps_what_it_knows_from_one_life_to_the_nex
 
 
 async def test_store_with_a_file_finds_what_was_set_and_merged(path: Path) -> None:
-    store = Node(path).store
+    node, later = Node(path), Node(path)
+    store = node.store
     await store.open()
     store.set_attribute(MAC, EXPIRY, "1")
     store.merge([build_attribute("2", mac=OTHER_MAC)])
@@ -170,13 +171,40 @@ async def test_store_with_a_file_finds_what_was_set_and_merged(path: Path) -> No
     shares = store.digest.select({SHARE: set(range(BUCKETS))})
     await store.close()
     assert store.attributes_of(MAC) == {}
-    for other in (store, Node(path).store):
+    node.clock.advance(seconds=1)
+    later.clock.advance(seconds=1)
+    for other in (store, later.store):
         await other.open()
         assert other.attributes_of(MAC) == {EXPIRY: "3"}
         assert other.attributes_of(OTHER_MAC) == {EXPIRY: "2"}
         assert other.digest.select({SHARE: set(range(BUCKETS))}) == shares
         await other.close()
         await other.close()
+
+
+async def test_instants_that_lie_ahead_are_pulled_back_for_good(path: Path) -> None:
+    """As after a run in which the lab's clock leapt: set again they would lie ahead still, and others refuse that."""
+    node = Node(path)
+    await node.store.open()
+    node.store.merge([build_attribute("2", seconds=-1, mac=OTHER_MAC)])
+    node.clock.advance(days=10)
+    node.store.set_attribute(MAC, EXPIRY, "1")
+    await node.store.close()
+    for _ in range(2):
+        node = Node(path)
+        await node.store.open()
+        kept = [build_attribute("1", node="psn1"), build_attribute("2", seconds=-1, mac=OTHER_MAC)]
+        assert node.store.list_attributes(range(BUCKETS)) == kept
+        await node.store.close()
+    node = Node(path)
+    told: list[EndpointAttribute] = []
+    node.store.listen(told.append)
+    node.clock.advance(seconds=-1)
+    await node.store.open()
+    node.clock.advance(seconds=1)
+    node.store.set_attribute(MAC, EXPIRY, "3")
+    assert told == [build_attribute("3", node="psn1")]
+    await node.store.close()
 
 
 async def test_file_has_one_user_and_one_kind_of_content(path: Path) -> None:

@@ -63,7 +63,7 @@ async def owner(build_tls: BuildTls) -> AsyncIterator[Owner]:
 
 @pytest.fixture
 def client(bench: Bench, build_tls: BuildTls) -> InternodeClient:
-    config = replace(bench.config, name="psn2", address="127.0.1.2", coa_timeout=timedelta(seconds=10))
+    config = replace(bench.config, name="psn2", address="127.0.1.2")
     return InternodeClient(config, tls=build_tls("127.0.1.2").client)
 
 
@@ -87,10 +87,10 @@ async def test_nothing_listens_there(owner: Owner, client: InternodeClient) -> N
 
 
 async def test_the_owner_is_given_the_time_its_device_may_take(owner: Owner, bench: Bench, build_tls: BuildTls) -> None:
-    """Its own transmissions, and the way there and back."""
+    """All transmissions by the owner's settings, whatever the asker's are, and the way there and back."""
     owner.hang = True
-    peer = await owner.start()
-    config = replace(bench.config, coa_timeout=timedelta(milliseconds=20), coa_retransmits=2)
+    peer = replace(await owner.start(), coa_patience=timedelta(milliseconds=60))
+    config = replace(bench.config, coa_timeout=timedelta(days=1), coa_retransmits=0)
     tls = build_tls("127.0.0.1").client
     client = InternodeClient(config, tls=tls, call_timeout=timedelta(milliseconds=70))
     assert await fail(client, peer) == (CoaEnd.OWNER_SILENT, "no answer within 0.13 s")

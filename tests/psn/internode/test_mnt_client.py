@@ -19,7 +19,7 @@ from nac.posture_message import MalformedMessageError
 from psn.config import MntApi
 from psn.internode import mnt_client
 from psn.internode.call import MAXIMUM_BODY
-from psn.internode.mnt_client import MntClient, MntLookupError, MntSession, parse_refusal, parse_session
+from psn.internode.mnt_client import MntClient, MntLookupError, MntSession, parse_session
 
 if TYPE_CHECKING:
     from tests.psn.internode import BuildTls
@@ -65,6 +65,13 @@ async def test_macs_are_asked_for_in_turn(desk: Desk, mnt: ScriptedMnt) -> None:
     mnt.answer = answer
     found = await desk.ask(mnt.api, macs=(MAC, OTHER_MAC))
     assert (found.mac, found.session_id) == (OTHER_MAC, "A")
+
+
+async def test_a_user_that_http_cannot_name_is_a_failure_of_the_look_up(desk: Desk, mnt: ScriptedMnt) -> None:
+    """RFC 7617 section 2: a user-id with a colon cannot be told from its password."""
+    with pytest.raises(MntLookupError, match=r"^mnt1: user 'a:b' cannot be named: "):
+        await desk.ask(replace(mnt.api, user="a:b"))
+    assert len(desk.said) == 1
 
 
 async def test_no_session_is_no_failure(desk: Desk, mnt: ScriptedMnt) -> None:
@@ -211,8 +218,6 @@ VALUES = st.text(max_size=300)
 def test_any_octets_are_a_session_or_malformed(data: bytes) -> None:
     with suppress(MalformedMessageError):
         parse_session(data, mac=MAC, told_by="mnt1")
-    with suppress(MalformedMessageError):
-        parse_refusal(data)
 
 
 @given(server=VALUES, session_id=VALUES)

@@ -9,14 +9,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import fromstring
 
 import aiohttp
 import pytest
 import trustme
 
-from nac.binding import AddressInUseError
 from nac.journal import Journal
+from nac.mnt_api import decode_result
 from nac.runtime import Runtime
 from psn.coa.message import COA_PATH, ProxyCoa, decode_outcome, encode_proxy_coa
 from psn.coa.order import CoaCommand, CoaEnd, CoaOrder, CoaOutcome
@@ -59,8 +58,9 @@ class House:
     async def wait_refused(self) -> str:
         refused = asyncio.Event()
         end = self.journal.listen(lambda _: refused.set())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.refusals:
+                refused.clear()
                 await refused.wait()
         end()
         (reason,) = self.refusals
@@ -118,23 +118,10 @@ async def test_other_paths_are_not_there(house: House) -> None:
 async def test_the_api_of_a_monitoring_node_is_refused_as_documented(house: House) -> None:
     """aaa-mnt.md 6.1."""
     status, body = await house.ask("GET", "/admin/API/mnt/Session/MACAddress/02:00:00:00:10:01")
-    root = fromstring(body)
-    assert (status, root.tag) == (500, "mnt-rest-result")
-    assert {child.tag for child in root} == {
-        "http-code",
-        "cpm-code",
-        "description",
-        "module-name",
-        "internal-error-info",
-        "requested-operation",
-        "resource-id",
-        "resource-name",
-        "resource-type",
-        "status",
-    }
-    facts = {name: root.findtext(name) for name in ("http-code", "cpm-code", "module-name", "status")}
-    assert facts == {"http-code": "500", "cpm-code": "34110", "module-name": "MnT", "status": "SERVER_ERROR"}
-    assert root.findtext("requested-operation") == "Session/MACAddress/02:00:00:00:10:01"
+    result = decode_result(body)
+    assert (status, result.http_code) == (500, "500")
+    assert result.description == "This node does not run the monitoring service"
+    assert result.requested_operation == "Session/MACAddress/02:00:00:00:10:01"
 
 
 async def test_a_peer_without_a_certificate_is_refused_in_the_handshake(
@@ -178,19 +165,3 @@ async def test_a_context_that_asks_for_no_certificate_is_a_mistake(house: House)
     house.tls.server.verify_mode = ssl.CERT_OPTIONAL
     with pytest.raises(ValueError, match="does not ask for certificates"):
         house.build()
-
-
-async def test_a_port_in_use_leaves_nothing_open(house: House) -> None:
-    other = house.build(house.server.port)
-    with pytest.raises(AddressInUseError):
-        await other.start()
-    await other.stop()
-
-
-async def test_a_stopped_server_has_left_its_port(house: House) -> None:
-    port = house.server.port
-    await house.server.stop()
-    await house.server.stop()
-    again = house.build(port)
-    await again.start()
-    await again.stop()

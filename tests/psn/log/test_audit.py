@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nac.posture import PostureStatus
-from nac.syslog import SyslogRecord, parse_response
+from nac.syslog import SyslogRecord
 from nac.syslog_catalogue import POSTURE_REPORT
 from psn.config import AuthorizationRule
 from radius import attribute, chap, mschap
 from radius.packet import Attribute
 from radius.server import Request
+from tests.psn.response import parse_response
 
 if TYPE_CHECKING:
     from tests.psn.bench import Bench, BuildBench
@@ -222,6 +223,15 @@ def test_failed_authentication_says_why(build_bench: BuildBench) -> None:
     assert record.first("UserName") == "alice"
     assert record.first("AuthenticationMethod") == "PAP_ASCII"
     assert record.first("NetworkDeviceName") == "switch1"
+
+
+def test_attribute_without_a_value_is_in_no_record(bench: Bench) -> None:
+    bench.ask()
+    bench.audit.ship(POSTURE_REPORT, [("MacAddress", ""), ("UserName", "alice")])
+    nameless, report = bench.list_records()
+    assert nameless.first("FailureReason") == "11014 The request has no User-Name"
+    assert {"AuthenticationMethod", "AuthorizationPolicyMatchedRule"}.isdisjoint(dict(nameless.attributes))
+    assert report.attributes == (("UserName", "alice"),)
 
 
 def test_accounting_record_names_session_device_and_everything_sent(bench: Bench) -> None:

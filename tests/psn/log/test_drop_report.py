@@ -87,7 +87,7 @@ async def test_each_port_of_a_node_tells_of_its_own_drops(build_node: BuildNode,
         device.sendto(request, ("127.0.0.1", node.ports["authentication"]))
         account = encode_request(Code.ACCOUNTING_REQUEST, 2, [], wrong, ZEROS, sign=False)
         device.sendto(account, ("127.0.0.1", node.ports["accounting-legacy"]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             records = collector.list_records()
             while len(records) < 2:
                 await asyncio.sleep(0.01)

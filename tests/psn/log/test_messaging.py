@@ -1,21 +1,16 @@
-"""Records on their way to MNT's mailboxes: the same lines as by plain syslog, as JSON, kept while nobody is there."""
+"""Records on their way to MNT's mailboxes: each to all of them in its order, kept while nobody is there."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ldd.embedded import EmbeddedBroker
 from ldd.link import Delivery
-from nac.syslog import LONGEST_LENGTH, SyslogEncoder, parse_record, parse_segment, render_attributes
+from nac.syslog import parse_segment
 from nac.syslog_catalogue import AUTHENTICATION_SUCCEEDED
-from psn.log.messaging import MessagingSender, encode_letter
+from psn.log.messaging import MessagingSender
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
-VALUES = st.text(st.characters(exclude_categories=[]) | st.sampled_from('\\",;{}'), max_size=40)
 
 
 class Mailbox:
@@ -28,22 +23,6 @@ class Mailbox:
 
     async def _take(self, delivery: Delivery) -> None:
         self.lines += delivery.letters
-
-
-@given(st.lists(st.tuples(st.sampled_from(("key", "other")), VALUES), min_size=1, max_size=5))
-def test_letter_is_json_of_the_lines_whatever_is_in_them(pairs: list[tuple[str, str]]) -> None:
-    lines = SyslogEncoder("psn1").encode(AUTHENTICATION_SUCCEEDED, NOW, render_attributes(pairs))
-    assert json.loads(encode_letter(lines)) == [line.decode() for line in lines]
-
-
-def test_record_longer_than_a_line_is_one_letter_of_several() -> None:
-    body = render_attributes([(f"key{number}", "x" * 100) for number in range(200)])
-    encoder = SyslogEncoder("psn1", maximum_length=LONGEST_LENGTH)
-    lines = json.loads(encode_letter(encoder.encode(AUTHENTICATION_SUCCEEDED, NOW, body)))
-    segments = [parse_segment(line.encode()) for line in lines]
-    assert [(segment.index, segment.total) for segment in segments] == [(0, 3), (1, 3), (2, 3)]
-    record = parse_record(host="psn1", category="", text="".join(segment.payload for segment in segments))
-    assert len(record.attributes) == 200
 
 
 async def test_every_mailbox_gets_every_record_in_its_order() -> None:

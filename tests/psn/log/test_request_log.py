@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nac.syslog import parse_attributes
 from psn.log.request_log import RequestLog, render_attribute
 from radius import attribute
-from radius.dictionary import load
+from radius.dictionary import load_default
 from radius.packet import Attribute, integer, vendor_type
 
-DICTIONARY = load()
+DICTIONARY = load_default()
 
 
 @pytest.mark.parametrize(

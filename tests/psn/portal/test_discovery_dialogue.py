@@ -35,12 +35,12 @@ def test_a_probe_without_session_is_answered_404_without_headers() -> None:
 def test_an_agent_that_gets_no_configuration_is_told_of() -> None:
     bench = PortalBench(PostureSettings(provisioning=()))
     bench.follow(f"sessionId=A1&token={TOKEN}", BROWSER)
-    assert bench.unprovisioned == []
+    assert bench.sink.unprovisioned == []
     assert "X-ISE-AC_CONFIG_URL" not in bench.probe(DiscoveryRequest(session_id="A1")).headers
-    assert bench.unprovisioned == [("A1", "WINDOWS 10.0.19045")]
+    assert bench.sink.unprovisioned == [("A1", "WINDOWS 10.0.19045")]
     provided = PortalBench()
     provided.probe(DiscoveryRequest(session_id="A1"))
-    assert provided.unprovisioned == []
+    assert provided.sink.unprovisioned == []
 
 
 async def test_a_stale_session_answers_compliant_where_nothing_newer_is_known() -> None:
@@ -48,7 +48,7 @@ async def test_a_stale_session_answers_compliant_where_nothing_newer_is_known() 
     bench = PortalBench(posture_status=PostureStatus.COMPLIANT)
     answers = [bench.probe(DiscoveryRequest(macs=(MAC,))), await bench.discover(DiscoveryRequest(macs=(MAC,)))]
     assert [decode_answer(answer.headers).posture_status for answer in answers] == [PostureStatus.COMPLIANT] * 2
-    assert bench.results == []
+    assert bench.sink.results == []
 
 
 async def test_a_stale_session_is_not_spoken_of_where_the_directory_has_a_newer_one() -> None:

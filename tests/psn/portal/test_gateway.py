@@ -43,7 +43,7 @@ def test_a_browser_of_a_compliant_session_has_internet_access() -> None:
     """Scenario 29 of posture.md 11."""
     bench = PortalBench(posture_status=PostureStatus.COMPLIANT)
     assert b"You now have Internet access" in bench.follow("sessionId=A1", BROWSER).body
-    assert bench.results == []
+    assert bench.sink.results == []
 
 
 async def test_a_browser_of_a_failed_session_is_told_the_remedy() -> None:
@@ -74,7 +74,7 @@ def test_a_person_with_a_link_to_an_earlier_session_is_told_so(user_agent: str) 
     assert (answer.status, answer.is_silent) == (HTTPStatus.OK, False)
     assert b"This device has connected again since" in answer.body
     assert b"psn2.lab.test" in answer.body
-    assert bench.results == []
+    assert bench.sink.results == []
     event, reason, _ = bench.last_record()
     assert event == "portal-page"
     assert reason.startswith("found by session id A1, but the directory has session B2, authenticated on psn2 at ")
@@ -110,4 +110,4 @@ def test_any_octets_get_an_answer(data: bytes, user_agent: str) -> None:
     bench = PortalBench()
     answer = bench.gateway.answer(PortalRequest(path="/", data=data, user_agent=user_agent))
     assert answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
-    assert bench.results == []
+    assert bench.sink.results == []

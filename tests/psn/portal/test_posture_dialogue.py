@@ -31,7 +31,7 @@ async def test_an_initial_request_that_no_policy_matches_is_compliant_at_once() 
     answer = await bench.post(make_request())
     assert decode_final_answer(answer.body).posture_status is PostureStatus.COMPLIANT
     assert bench.session.posture_status is PostureStatus.COMPLIANT
-    (result,) = bench.results
+    (result,) = bench.sink.results
     assert (result.previous, result.policies, result.report) == (None, (), "")
     assert result.agent_version == "Posture Agent for Windows 5.1.0.0"
 
@@ -44,7 +44,7 @@ async def test_a_report_decides_the_status_before_anybody_is_told(outcome: Outco
     bench = PortalBench()
     answer = await bench.post(make_report(outcome))
     assert decode_final_answer(answer.body).posture_status is status
-    (result,) = bench.results
+    (result,) = bench.sink.results
     assert result.session.posture_status is status
     assert (result.status, result.previous) == (status, PostureStatus.UNKNOWN)
     assert result.policies == ("Baseline",)
@@ -56,16 +56,16 @@ async def test_a_report_decides_the_status_before_anybody_is_told(outcome: Outco
 async def test_the_agent_learns_a_result_when_it_is_safe() -> None:
     bench = PortalBench()
     await bench.post(make_request())
-    assert bench.happened == []
+    assert bench.sink.happened == []
     await bench.post(make_report(Outcome.PASSED))
-    assert bench.happened == ["told", "settled"]
+    assert bench.sink.happened == ["told", "settled"]
 
 
 async def test_a_posture_exchange_without_session_is_answered_404() -> None:
     bench = PortalBench()
     answer = await bench.post(make_request(session_id="Z"))
     assert (answer.status, answer.body) == (HTTPStatus.NOT_FOUND, b"no session here of Z\n")
-    assert bench.results == []
+    assert bench.sink.results == []
 
 
 @pytest.mark.parametrize("form", [make_request(), make_report(Outcome.PASSED)])
@@ -75,7 +75,7 @@ async def test_a_posture_exchange_about_an_earlier_session_gets_no_answer(form: 
     bench.share(authenticated=60)
     answer = await bench.post(form)
     assert answer.is_silent
-    assert bench.results == []
+    assert bench.sink.results == []
     assert bench.session.posture_status is PostureStatus.UNKNOWN
     assert bench.last_record()[0] == "discovery-silent"
 
@@ -100,4 +100,4 @@ def test_any_octets_get_an_answer(data: bytes) -> None:
     bench = PortalBench()
     answer = asyncio.run(bench.posture.answer(PortalRequest(path="/", data=data)))
     assert answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
-    assert bench.results == []
+    assert bench.sink.results == []

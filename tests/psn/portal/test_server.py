@@ -1,10 +1,9 @@
-"""The portal on real sockets: both ports, limits, strangers, birth and death."""
+"""The portal on real sockets: both ports, limits, strangers."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,15 +12,16 @@ import aiohttp
 import pytest
 import trustme
 
-from nac.binding import AddressInUseError
 from nac.discovery import AgentIdentity, render_user_agent
 from nac.journal import Journal
 from nac.posture import PostureStatus
 from nac.runtime import Runtime
-from psn.portal.server import MAXIMUM_BODY, PortalConfig, PosturePortal
+from psn.config import PsnConfig, PsnPorts
+from psn.portal.server import MAXIMUM_BODY, PosturePortal
 from psn.posture.policy import PostureSettings
 from psn.session import Session
 from psn.session_cache import SessionCache
+from tests.psn.noted_results import NotedResults
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 AGENT = render_user_agent(AgentIdentity(os="Windows", os_version="10.0.19045", version="5.1.0.0"))
@@ -46,18 +46,17 @@ class House:
         self.portal = self.build()
 
     def build(self, *, posture_port: int = 0) -> PosturePortal:
-        config = PortalConfig(
+        config = PsnConfig(
+            name="psn1",
             fqdn="psn1.lab.test",
             address="127.0.0.1",
+            ports=PsnPorts(portal=0, posture=posture_port),
+            posture=PostureSettings(),
             tls=self.server_tls,
-            portal_port=0,
-            posture_port=posture_port,
             ca_certificate=CA_CERTIFICATE,
         )
         runtime = Runtime(node="psn1", clock=StandingClock(), random=random.Random(1), journal=self.journal)
-        return PosturePortal(
-            config, runtime, sessions=self.sessions, settings=PostureSettings(), on_result=lambda _: None
-        )
+        return PosturePortal(config, runtime, sessions=self.sessions, sink=NotedResults())
 
     def url(self, path: str, *, port: str = "portal") -> str:
         return f"https://127.0.0.1:{self.portal.ports[port]}{path}"
@@ -189,21 +188,3 @@ async def test_strangers_do_not_disturb_the_portal(house: House, client: aiohttp
         writer.close()
     async with client.get(house.url("/ca.pem")) as response:
         assert response.status == 200
-
-
-async def test_it_stops_twice_and_frees_its_ports(house: House) -> None:
-    ports = list(house.portal.ports.values())
-    await house.portal.stop()
-    await house.portal.stop()
-    for port in ports:
-        with socket.socket() as sock:
-            assert sock.connect_ex(("127.0.0.1", port)) != 0
-
-
-async def test_a_port_in_use_is_named_and_nothing_stays_open(house: House) -> None:
-    taken = house.portal.ports["posture"]
-    second = house.build(posture_port=taken)
-    with pytest.raises(AddressInUseError) as caught:
-        await second.start()
-    assert caught.value.port == taken
-    await second.stop()

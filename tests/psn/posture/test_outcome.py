@@ -13,12 +13,14 @@ import pytest
 
 from nac.owned_tasks import OwnedTasks
 from nac.posture import PostureStatus
+from psn.coa.order import CoaCommand, CoaOrder
 from psn.endpoints.store import EndpointStore
 from psn.posture.initial_status import POSTURE_EXPIRY
 from psn.posture.outcome import PostureOutcome
 from psn.posture.policy import PostureSettings
 from psn.posture.result import PostureResult
 from psn.session import Session
+from psn.session_events import SessionEvent
 
 if TYPE_CHECKING:
     from tests.psn.bench import Bench
@@ -35,14 +37,16 @@ class Result:
         self.bench = bench
         self.session = bench.authenticate()
         bench.list_records()
-        self.coas: list[tuple[Session, str]] = []
+        self.coas: list[tuple[Session, CoaOrder]] = []
+        self.assessed: list[tuple[str, SessionEvent, int]] = []
         self.tasks = OwnedTasks()
         self.outcome = PostureOutcome(
             runtime=bench.runtime,
-            settings=PostureSettings(lease_days=lease_days),
+            lease=PostureSettings(lease_days=lease_days).lease,
             endpoints=bench.endpoints,
             audit=bench.audit,
-            reauthenticate=lambda session, cause: self.reauthenticate(session, cause),
+            listener=self,
+            send_coa=lambda session, order: self.send_coa(session, order),
             tasks=self.tasks,
         )
 
@@ -64,8 +68,14 @@ class Result:
         )
         self.outcome.apply(replace(result, **changes))
 
-    async def reauthenticate(self, session: Session, cause: str) -> None:
-        self.coas.append((session, cause))
+    async def send_coa(self, session: Session, order: CoaOrder) -> None:
+        self.coas.append((session, order))
+
+    def on_session(self, session: Session, event: SessionEvent) -> None:
+        self.assessed.append((session.session_id, event, len(self.bench.list_events("posture-result"))))
+
+    def on_stop(self, session_id: str) -> None:
+        raise AssertionError(session_id)
 
     @property
     def expiry(self) -> str | None:
@@ -88,7 +98,9 @@ async def test_status_that_changes_asks_for_a_reauthentication(
     result = Result(bench)
     result.apply(status, previous)
     await result.tasks.join(1)
-    assert result.coas == [(result.session, f"posture status changed to {status}")]
+    cause = f"posture status changed to {status}"
+    order = CoaOrder(command=CoaCommand.REAUTHENTICATE_LAST, cause=cause, source_component="Posture")
+    assert result.coas == [(result.session, order)]
 
 
 @pytest.mark.parametrize("status", [COMPLIANT, NON_COMPLIANT])
@@ -113,6 +125,13 @@ async def test_result_is_in_the_journal_with_its_reason(bench: Bench) -> None:
         "previous": "Unknown",
         "policies": "Baseline, Second",
     }
+
+
+@pytest.mark.parametrize("previous", [UNKNOWN, COMPLIANT])
+async def test_listener_is_told_of_every_result_before_the_journal(bench: Bench, previous: PostureStatus) -> None:
+    result = Result(bench)
+    result.apply(COMPLIANT, previous)
+    assert result.assessed == [(SESSION_ID, SessionEvent.ASSESSED, 0)]
 
 
 async def test_success_begins_the_lease_and_another_within_it_does_not(bench: Bench) -> None:
@@ -213,11 +232,11 @@ async def test_coa_is_not_sent_before_the_lease_is_safe(bench: Bench, tmp_path: 
     result = Result(bench, lease_days=1)
     found: list[int] = []
 
-    async def count_rows(session: Session, cause: str) -> None:
+    async def count_rows(session: Session, order: CoaOrder) -> None:
         with closing(sqlite3.connect(path)) as outside:
             found.extend(count for (count,) in outside.execute("SELECT count(*) FROM endpoint_attribute"))
 
-    result.reauthenticate = count_rows
+    result.send_coa = count_rows
     result.apply(COMPLIANT)
     assert len(result.tasks) == 1
     await result.tasks.join(1)
