@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from nad_emulator.access_port import NoSessionError, UnknownServerError
 from nad_emulator.switch import Switch
 from posturelab.coa import RequestedCoa, order_coa
 from posturelab.duration import render_duration
-from posturelab.lab import ImpossibleActionError, Lab
+from posturelab.lab import Lab
+from posturelab.lab_error import ImpossibleActionError, possible_on_port
 from posturelab.scenario import (
     Action,
     CoaAction,
+    EndpointAction,
     FaultAction,
     InventoryAction,
-    LinkAction,
+    LegEntry,
     MisdirectAction,
     NewSessionAction,
+    OneKeyEntry,
 )
 from posturelab.topology.endpoint import EndpointNode
 
 
 async def perform(lab: Lab, action: Action) -> None:
     """Do one thing; returns when it is done, not when its consequences are. Raises `ImpossibleActionError`."""
-    key, value = _read(action)
+    key, value = action.only
     await _PERFORMERS[key](lab, value)
 
 
-def describe_action(action: Action) -> str:
+def describe_action(action: OneKeyEntry) -> str:
     """Say in a few words what is done: ``start psn1``."""
-    key, value = _read(action)
+    key, value = action.only
     match value:
+        case OneKeyEntry():
+            return f"{key} {describe_action(value)}"
         case timedelta():
             return f"{key} {render_duration(value)}"
-        case FaultAction(leg=leg) if leg is not None:
-            return f"{key} leg from {leg.source} to {leg.destination}"
-        case LinkAction() | FaultAction():
-            return " ".join((key, *value.model_dump(exclude_unset=True).popitem()))
+        case LegEntry():
+            return f"{key} from {value.source} to {value.destination}"
+        case EndpointAction():
+            return f"{key} {value.endpoint}"
         case _:
-            return f"{key} {getattr(value, 'endpoint', value)}"
-
-
-def _read(action: Action) -> tuple[str, Any]:
-    (key,) = action.model_fields_set
-    return key, getattr(action, key)
+            return f"{key} {value}"
 
 
 async def _start(lab: Lab, name: str) -> None:
@@ -61,35 +59,30 @@ async def _send_coa(lab: Lab, coa: CoaAction) -> None:
     await order_coa(lab, asked, cause="the scenario asks for it")
 
 
-async def _change_link(lab: Lab, change: LinkAction) -> None:
-    if change.cut:
-        lab.faults.cut_link(change.cut)
-    elif change.restore:
-        lab.faults.restore_link(change.restore)
-
-
 async def _make_fault(lab: Lab, fault: FaultAction) -> None:
-    if fault.leg is not None:
-        lab.faults.leg(**dict(fault.leg))
-    for key in fault.model_fields_set - {"leg"}:
-        getattr(lab.faults, key)(getattr(fault, key))
+    key, value = fault.only
+    change = getattr(lab.faults, key)
+    if isinstance(value, LegEntry):
+        change(**dict(value))
+    else:
+        change(value)
 
 
 async def _reauthenticate(lab: Lab, name: str) -> None:
     switch, port = find_port(lab, name)
-    with _possible():
+    with possible_on_port():
         switch.reauthenticate(port)
 
 
 async def _change_session_id(lab: Lab, change: NewSessionAction) -> None:
     switch, port = find_port(lab, change.endpoint)
-    with _possible():
+    with possible_on_port():
         switch.change_session_id(port, sends_stop=change.stop)
 
 
 async def _misdirect(lab: Lab, order: MisdirectAction) -> None:
     switch, port = find_port(lab, order.endpoint)
-    with _possible():
+    with possible_on_port():
         switch.misdirect(port, order.send, server=order.to)
 
 
@@ -97,15 +90,6 @@ def find_port(lab: Lab, endpoint: str) -> tuple[Switch, str]:
     """Find the access port that an endpoint's cable leads to."""
     cable = lab.topology.select(EndpointNode)[endpoint].attached_to
     return lab.switches[cable.switch], cable.port
-
-
-@contextmanager
-def _possible() -> Iterator[None]:
-    """Turn what a switch cannot do at present into an action that is impossible."""
-    try:
-        yield
-    except (NoSessionError, UnknownServerError) as error:
-        raise ImpossibleActionError(str(error)) from error
 
 
 async def _change_software(lab: Lab, change: InventoryAction) -> None:
@@ -123,7 +107,6 @@ _PERFORMERS: dict[str, Callable[[Lab, Any], Awaitable[None]]] = {
     "reauthenticate": _reauthenticate,
     "new_session_id": _change_session_id,
     "misdirect": _misdirect,
-    "link": _change_link,
     "fault": _make_fault,
     "software": _change_software,
 }

@@ -136,6 +136,7 @@ def _list_peers(topology: Topology, name: str) -> list[PeerNode]:
             address=entry.address,
             port=entry.ports.internode,
             portal_port=entry.ports.portal,
+            coa_patience=entry.coa_timeout * (entry.coa_retransmits + 1),
         )
         for peer, entry in topology.select(PsnNode).items()
         if peer != name

@@ -87,7 +87,7 @@ class Authority:
         """Write certificate and key of a host that is no node, and the root's certificate, into a folder of its own.
 
         The group of the files may read the key, so that a program of another user can be let in. Raises `OSError`,
-        and `ValueError` for a name that is none of a host.
+        and `ValueError` for what cannot be the name of a host.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self._lock():

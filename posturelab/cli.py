@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posturelab import lab_commands
-from posturelab.lab_commands import fail
+from posturelab.lab_commands import AsJson, fail
 
 if TYPE_CHECKING:
     from posturelab.lab_file import LabFile
+    from posturelab.start_options import StartOptions
 
 app = typer.Typer(
     help="An emulator of a whole network-posture deployment: RADIUS, CoA, posture, monitoring, NADs and agents.",
@@ -25,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(lab_commands.app)
 
+TOPOLOGY_VARIABLE = "POSTURELAB_TOPOLOGY"
+_TOPOLOGY_HELP = "A shipped topology by name, or a YAML file by path."
+Topology = Annotated[str, typer.Argument(envvar=TOPOLOGY_VARIABLE, help=_TOPOLOGY_HELP)]
 StateDir = Annotated[
     Path | None,
     typer.Option(
@@ -51,36 +57,37 @@ def main() -> None:
     app()
 
 
+@app.callback(invoke_without_command=True)
+def show_version(
+    *, wanted: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False
+) -> None:
+    """Show the version where no command follows."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"posturelab {version('posturelab')}")
+        raise typer.Exit
+
+
 @app.command()
 def up(
-    topology: Annotated[str, typer.Argument(help="A shipped topology by name, or a YAML file by path.")] = "campus",
+    topology: Topology = "campus",
     *,
     broker: Brokers = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="First forget what the nodes have kept.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="First forget what the nodes have kept, also at the broker.")
+    ] = False,
     state_dir: StateDir = None,
     ready_file: ReadyFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Start a whole lab and keep it up until Ctrl-C; exit status 3 where a mistake of the lab itself ended it."""
-    from posturelab.input_error import InputError
-    from posturelab.start_options import StartOptions
-
-    options = StartOptions(
-        state_dir=_choose_state_dir(state_dir),
-        ready_file=ready_file,
-        quiet=quiet,
-        brokers=tuple(broker or ()),
-        fresh=fresh,
-    )
-    try:
+    options = _gather(state_dir, ready_file=ready_file, quiet=quiet, brokers=broker)
+    with _failing("the lab cannot start"):
         lab_file = _load(topology)
         from posturelab.up import run_up
 
-        sound = run_up(lab_file, options=options)
-    except InputError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the lab cannot start: {_explain(error)}")
+        sound = run_up(lab_file, options=options, fresh=fresh)
     _end(sound=sound)
 
 
@@ -101,16 +108,11 @@ def run(
     """Tell scenarios; exit status 0 only if every expectation held, 1 if one did not, 2 for unusable input."""
     if broker and not live:
         fail("a message broker keeps real time: use --broker together with --live")
-    from posturelab.input_error import InputError
     from posturelab.report import run_scenarios
 
     brokers = tuple(broker or ())
-    try:
+    with _failing("the scenario cannot be told"):
         passed = run_scenarios(paths, seed=seed, live=live, brokers=brokers, json_file=json_file, quiet=quiet)
-    except InputError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the scenario cannot be told: {_explain(error)}")
     raise typer.Exit(0 if passed else 1)
 
 
@@ -118,7 +120,7 @@ def run(
 def node(
     name: Annotated[str, typer.Argument(help="The node's name in the topology.")],
     *,
-    topology: Annotated[str, typer.Option(help="A shipped topology by name, or a YAML file by path.")],
+    topology: Annotated[str, typer.Option(envvar=TOPOLOGY_VARIABLE, help=_TOPOLOGY_HELP)],
     broker: Brokers = None,
     control: Annotated[
         str | None,
@@ -133,37 +135,24 @@ def node(
     quiet: Quiet = False,
 ) -> None:
     """Run one node of a topology in this process, under uvloop."""
-    from posturelab.input_error import InputError
-    from posturelab.start_options import StartOptions
-
-    options = StartOptions(
-        state_dir=_choose_state_dir(state_dir),
-        ready_file=ready_file,
-        quiet=quiet,
-        brokers=tuple(broker or ()),
-        plug=plug,
-    )
-    try:
+    options = _gather(state_dir, ready_file=ready_file, quiet=quiet, brokers=broker)
+    with _failing("the node cannot start"):
         lab_file = _load(topology)
         from posturelab.one_node import run_node
 
-        sound = run_node(lab_file, name, options=options, control=control)
-    except InputError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the node cannot start: {_explain(error)}")
+        sound = run_node(lab_file, name, options=options, control=control, plug=plug)
     _end(sound=sound)
 
 
 @app.command()
 def doctor(
-    topology: Annotated[str, typer.Argument(help="A shipped topology by name, or a YAML file by path.")] = "campus",
+    topology: Topology = "campus",
     *,
     control: Annotated[
         list[str] | None,
         typer.Option(
-            envvar="POSTURELAB_CONTROL",
-            help="URL of a control API, of the lab or of one node, repeatable; by default where the topology has them.",
+            help="URL of a control API, of the lab or of one node, repeatable; by default where the topology has them, "
+            "with $POSTURELAB_CONTROL for that of the lab."
         ),
     ] = None,
     broker: Brokers = None,
@@ -171,12 +160,12 @@ def doctor(
         Path | None, typer.Option(help="Certificate of the lab's authority; by default the one in the state folder.")
     ] = None,
     state_dir: StateDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask every node of a lab, and say what is wrong and what to do; exit status 1 if something is, 2 for bad input."""
-    from posturelab.input_error import InputError
+    from posturelab.control_client import URL_VARIABLE
 
-    try:
+    with _failing("the lab cannot be examined"):
         lab_file = _load(topology)
         from posturelab.doctor.examination import DoctorOptions
         from posturelab.doctor.report import run_doctor
@@ -186,20 +175,11 @@ def doctor(
             state_dir=state_dir,
             ca=ca,
             controls=tuple(control or ()),
+            usual_controls=tuple(os.environ.get(URL_VARIABLE, "").split()),
             brokers=tuple(broker or ()),
         )
         sound = run_doctor(lab_file, topology, options=options, as_json=as_json)
-    except InputError as error:
-        fail(str(error))
     raise typer.Exit(0 if sound else 1)
-
-
-def _load(topology: str) -> LabFile:
-    """Load a topology, with the token of the environment if there is one."""
-    from posturelab.control_client import TOKEN_VARIABLE
-    from posturelab.lab_file import load_lab_file
-
-    return load_lab_file(topology, token=os.environ.get(TOKEN_VARIABLE))
 
 
 @app.command()
@@ -216,15 +196,31 @@ def certificate(
 
     from posturelab.authority import Authority
 
-    try:
+    with _failing("the certificate cannot be written"):
         authority = Authority(_choose_state_dir(state_dir), valid_at=[datetime.now(UTC)])
-        authority.export(name, names=[name], address=address, folder=into)
-    except AddressValueError:
-        fail(f"{address!r} is not an IPv4 address")
-    except ValueError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the certificate cannot be written: {_explain(error)}")
+        try:
+            authority.export(name, names=[name], address=address, folder=into)
+        except AddressValueError:
+            fail(f"{address!r} is not an IPv4 address")
+        except ValueError as error:
+            fail(str(error))
+
+
+def _load(topology: str) -> LabFile:
+    """Load a topology, with the token of the environment if there is one."""
+    from posturelab.control_client import TOKEN_VARIABLE
+    from posturelab.lab_file import load_lab_file
+
+    return load_lab_file(topology, token=os.environ.get(TOKEN_VARIABLE))
+
+
+def _gather(state_dir: Path | None, *, ready_file: Path | None, quiet: bool, brokers: list[str] | None) -> StartOptions:
+    """Gather what all commands that start something are told alike."""
+    from posturelab.start_options import StartOptions
+
+    return StartOptions(
+        state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet, brokers=tuple(brokers or ())
+    )
 
 
 def _choose_state_dir(chosen: Path | None) -> Path:
@@ -233,6 +229,19 @@ def _choose_state_dir(chosen: Path | None) -> Path:
         return chosen
     home = os.environ.get("XDG_STATE_HOME")
     return (Path(home) if home else Path.home() / ".local" / "state") / "posturelab"
+
+
+@contextmanager
+def _failing(failure: str) -> Iterator[None]:
+    """End with one sentence where input is unusable or the system refuses something; `failure` is what then fails."""
+    from posturelab.input_error import InputError
+
+    try:
+        yield
+    except InputError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{failure}: {_explain(error)}")
 
 
 def _explain(error: OSError) -> str:

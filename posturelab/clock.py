@@ -1,11 +1,12 @@
 """Time as a lab instrument: an event loop that may jump to its next timer instead of waiting for it.
 
-Three ways of keeping time, one loop over real sockets:
+One loop over real sockets, and two ways of keeping time:
 
 - *live*: real time;
-- *virtual*: where no socket is ready and no executor job runs, the loop jumps to the next timer;
-- *advance*: a loop of either kind leaps a given time forward, running every timer on the way, and goes on as before;
-- *held*: virtual time stands still and sockets are served in real time, until an advance or the end of the hold.
+- *virtual*: where no socket is ready and no executor job runs, the loop jumps to the next timer.
+
+Either may *advance*: it leaps a given time forward, running every timer on the way, and goes on as before. Virtual time
+may be *held*: it stands still and sockets are served in real time, until an advance or the end of the hold.
 
 Before each jump the loop makes sure that nothing is under way between the parts of the lab: it sends a datagram to
 itself and waits for it. Loopback delivers in order, so whatever a node sent earlier has arrived by then; a short real

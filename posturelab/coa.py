@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from ldd.record import SessionRecord
 from nac.identity import parse_mac
+from posturelab.coa_words import COMMANDS
 from posturelab.facts import observe_endpoint
-from posturelab.lab import ImpossibleActionError, Lab
+from posturelab.lab import Lab
+from posturelab.lab_error import ImpossibleActionError
 from posturelab.topology.endpoint import EndpointNode
-from psn.coa.order import CoaCommand, CoaOutcome
+from posturelab.topology.model import Topology
+from psn.coa.order import CoaOutcome
 from psn.node import PolicyServiceNode
-
-COMMANDS: Mapping[str, CoaCommand] = MappingProxyType(
-    {
-        "reauthenticate": CoaCommand.REAUTHENTICATE_LAST,
-        "rerun": CoaCommand.REAUTHENTICATE_RERUN,
-        "bounce": CoaCommand.BOUNCE_HOST_PORT,
-        "disable": CoaCommand.DISABLE_HOST_PORT,
-        "disconnect": CoaCommand.DISCONNECT,
-    }
-)
-"""The words for what can be asked of a device."""
 
 COA_BODY: Mapping[str, Any] = MappingProxyType(
     {"endpoint": "02:00:00:00:10:01", "command": "reauthenticate", "psn": "psn1", "direct": False}
@@ -58,7 +51,7 @@ async def order_coa(lab: Lab, order: RequestedCoa, *, cause: str) -> tuple[str, 
     psn = order.psn or _find_owner(lab, order.endpoint)
     if not psn:
         raise ImpossibleActionError(f"no node is known to own a session of {order.endpoint}")
-    return psn, await send_coa(lab.get_psn(psn), order, mac=_find_mac(lab, order.endpoint), cause=cause)
+    return psn, await send_coa(lab.get_psn(psn), order, mac=find_mac(lab.topology, order.endpoint), cause=cause)
 
 
 async def send_coa(node: PolicyServiceNode, order: RequestedCoa, *, mac: str, cause: str) -> CoaOutcome:
@@ -80,21 +73,42 @@ def describe_coa(psn: str, outcome: CoaOutcome) -> dict[str, Any]:
     }
 
 
-def _find_mac(lab: Lab, endpoint: str) -> str:
-    """Find whose session is meant; raises `ValueError`, which names the endpoints that there are."""
-    if endpoint in lab.endpoints:
-        return lab.topology.select(EndpointNode)[endpoint].mac
+def find_mac(topology: Topology, endpoint: str) -> str:
+    """Find whose session is meant, by name or MAC; raises `ValueError`, which names the endpoints that there are."""
+    endpoints = topology.select(EndpointNode)
+    if endpoint in endpoints:
+        return endpoints[endpoint].mac
     try:
         return parse_mac(endpoint)
     except ValueError:
-        known = ", ".join(lab.endpoints) or "none"
+        known = ", ".join(endpoints) or "none"
         raise ValueError(f"{endpoint!r} is neither a MAC address nor an endpoint of this lab: {known}") from None
 
 
 def _find_owner(lab: Lab, endpoint: str) -> str:
-    """Find the owner, of one of the lab's endpoints as its switch knows it, of any other as MNT does."""
+    """Find the owner, of one of the lab's endpoints as its switch knows it, of any other as the nodes look for it.
+
+    That is in the session directory, and at MNT only for what that lacks.
+    """
     if endpoint in lab.endpoints:
         return observe_endpoint(lab, endpoint).owner
-    mac = _find_mac(lab, endpoint)
+    mac = find_mac(lab.topology, endpoint)
+    shared = _find_shared(lab, mac)
+    if shared is not None:
+        return shared.psn
     monitored = [node.directory.find_by_mac(mac) for node in lab.mnts.values()]
     return next((session.acs_server for session in monitored if session is not None), "")
+
+
+def _find_shared(lab: Lab, mac: str) -> SessionRecord | None:
+    """Find the newest active session of an endpoint in the replicas of all nodes that run, of which some may lag."""
+    replicas = [node.rsd for name, node in lab.sharing.items() if lab.is_running(name)]
+    known = {record.session_id for replica in replicas if (record := replica.find_by_mac(mac)) is not None}
+    latest = [
+        max(filter(None, (replica.find_latest(session_id) for replica in replicas)), key=_weigh) for session_id in known
+    ]
+    return max((record for record in latest if record.is_active), key=_weigh, default=None)
+
+
+def _weigh(record: SessionRecord) -> tuple[Any, ...]:
+    return record.precedence, record.session_id

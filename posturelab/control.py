@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from http import HTTPStatus
@@ -11,27 +11,21 @@ from typing import Any
 
 from aiohttp import web
 
+from ldd.directory import RadiusSessionDirectory
 from mnt.session import MonitoredSession
 from mnt.session_directory import SessionDirectory
 from nac.identity import parse_mac
 from posturelab.coa import COA_BODY, COA_OPTIONAL, RequestedCoa, describe_coa, order_coa
-from posturelab.control_server import read_body, read_number, read_record_query, refuse
-from posturelab.directory_view import compare_replicas
+from posturelab.control_requests import ControlRequests
+from posturelab.control_server import read_body, refuse
 from posturelab.duration import parse_duration
-from posturelab.endpoint_change import CHANGE_PATH, change_endpoint
 from posturelab.facts import observe_all
 from posturelab.foreign_sessions import observe_foreign
-from posturelab.journal_json import describe_page
 from posturelab.lab import Lab
-from posturelab.node_maker import describe_place
+from posturelab.node_maker import RunningNode, describe_places
 from posturelab.snapshot import describe_lab
 
 MAXIMUM_ADVANCE = timedelta(days=400)
-
-
-def list_nodes(lab: Lab) -> dict[str, dict[str, Any]]:
-    """List every node with kind, address and bound ports."""
-    return {name: describe_place(node) for name, node in lab.nodes.items()}
 
 
 class LabControl:
@@ -40,49 +34,54 @@ class LabControl:
     def __init__(self, lab: Lab) -> None:
         """Answer for this lab."""
         self._lab = lab
+        self.topology = lab.topology
+        self.journal = lab.journal
+        self.get_endpoint = lab.get_endpoint
 
     def list_routes(self) -> list[web.RouteDef]:
         """List all requests that are understood."""
         return [
-            web.get("/ready", self._show_ready),
-            web.get("/nodes", self._show_nodes),
+            *ControlRequests(self).list_routes(),
             web.get("/sessions", self._show_sessions),
-            web.get("/directory", self._show_directory),
             web.get("/mnt/sessions", self._show_monitored),
-            web.get("/journal", self._show_journal),
-            web.get("/snapshot", self._show_snapshot),
-            web.post(CHANGE_PATH, self._change_endpoint),
             web.post("/coa", self._send_coa),
             web.post("/clock/advance", self._advance_clock),
             web.post("/reset", self._reset),
         ]
 
-    async def _show_ready(self, _: web.Request) -> web.Response:
-        lab = self._lab
-        links = {name: state.describe() for name, state in lab.links.items()}
-        return web.json_response(
-            {
-                "ready": True,
-                "topology": lab.topology.name,
-                "seed": lab.seed,
-                "now": lab.clock.now().isoformat(),
-                "bus": "embedded" if lab.broker else "rabbitmq",
-                "links": links,
-            }
-        )
+    @property
+    def nodes(self) -> Mapping[str, RunningNode]:
+        """All nodes of the lab."""
+        return self._lab.nodes
 
-    async def _show_nodes(self, _: web.Request) -> web.Response:
+    def describe_ready(self) -> dict[str, Any]:
+        """Tell what lab it is, its time, and how its nodes are linked."""
         lab = self._lab
-        return web.json_response({"ca_certificate": str(lab.authority.certificate_path), "nodes": list_nodes(lab)})
+        return {
+            "ready": True,
+            "topology": lab.topology.name,
+            "seed": lab.seed,
+            "now": lab.clock.now().isoformat(),
+            "bus": "embedded" if lab.broker else "rabbitmq",
+            "links": {name: watch.describe() for name, watch in lab.links.items()},
+        }
+
+    def describe_nodes(self) -> dict[str, Any]:
+        """Tell what its nodes are and where they listen, and whose certificates they have."""
+        certificate = str(self._lab.authority.certificate_path)
+        return {"ca_certificate": certificate, "nodes": describe_places(self._lab.nodes)}
+
+    def describe_snapshot(self) -> dict[str, Any]:
+        """Tell everything all nodes know."""
+        return describe_lab(self._lab)
+
+    def list_replicas(self) -> Mapping[str, RadiusSessionDirectory | None]:
+        """List the replicas of all nodes that share what they know, None for one that does not run."""
+        return {name: node.rsd if self._lab.is_running(name) else None for name, node in self._lab.sharing.items()}
 
     async def _show_sessions(self, _: web.Request) -> web.Response:
         lab = self._lab
         return web.json_response({"sessions": [asdict(facts) for facts in (*observe_all(lab), *observe_foreign(lab))]})
-
-    async def _show_directory(self, _: web.Request) -> web.Response:
-        lab = self._lab
-        replicas = {name: node.rsd for name, node in (lab.psns | lab.mnts).items()}
-        return web.json_response({"ldd": lab.topology.ldd.value, "sessions": compare_replicas(replicas)})
 
     async def _show_monitored(self, request: web.Request) -> web.Response:
         """Show the session that the first monitoring node finds for one key."""
@@ -92,22 +91,13 @@ class LabControl:
         ((key, value),) = query
         parse, find = _LOOKUPS[key]
         wanted = parse(value)
-        for name, node in self._lab.mnts.items():
-            session = find(node.directory, wanted)
-            if session is None:
-                return refuse(HTTPStatus.NOT_FOUND, f"{name} has no session with {key} {value!r}")
-            return web.json_response({"mnt": name, "session": session.snapshot()})
-        return refuse(HTTPStatus.NOT_FOUND, "this lab has no monitoring node")
-
-    async def _show_journal(self, request: web.Request) -> web.Response:
-        lab, since = self._lab, read_number(request, "since")
-        return web.json_response(describe_page(lab.journal, since, **read_record_query(request, lab.nodes)))
-
-    async def _show_snapshot(self, _: web.Request) -> web.Response:
-        return web.json_response(describe_lab(self._lab))
-
-    async def _change_endpoint(self, request: web.Request) -> web.Response:
-        return await change_endpoint(request, self._lab.get_endpoint)
+        monitor = self._lab.find_monitor()
+        if monitor is None:
+            return refuse(HTTPStatus.NOT_FOUND, "this lab has no monitoring node")
+        session = find(monitor.directory, wanted)
+        if session is None:
+            return refuse(HTTPStatus.NOT_FOUND, f"{monitor.name} has no session with {key} {value!r}")
+        return web.json_response({"mnt": monitor.name, "session": session.snapshot()})
 
     async def _send_coa(self, request: web.Request) -> web.Response:
         order = RequestedCoa(**await read_body(request, COA_BODY, optional=COA_OPTIONAL))
@@ -122,8 +112,8 @@ class LabControl:
         return web.json_response({"now": self._lab.clock.now().isoformat()})
 
     async def _reset(self, _: web.Request) -> web.Response:
-        await self._lab.reset()
-        return web.json_response({"ready": True, "now": self._lab.clock.now().isoformat()})
+        trouble = await self._lab.reset()
+        return web.json_response({"ready": True, "now": self._lab.clock.now().isoformat(), "not_forgotten": trouble})
 
 
 def _parse_address(text: str) -> str:

@@ -1,14 +1,14 @@
 """The shell of a control API: plain JSON over HTTP, for whoever may come in, with one sentence for what goes wrong.
 
-Knows nothing of what is asked. Errors are ``{"error": "one sentence"}``. Without a token it listens on loopback only,
-and a request must name the lab by an address or as localhost; none may come from another origin. So no web page a user
-visits can reach it.
+Knows nothing of what is asked but how a lab says no. Errors are ``{"error": "one sentence"}``. Without a token it
+listens on loopback only, and a request must name the lab by an address or as localhost; none may come from another
+origin. So no web page a user visits can reach it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import AddressValueError, IPv4Address
@@ -16,21 +16,16 @@ from typing import Any
 
 from aiohttp import web
 
-from nac.binding import bind_tcp
-from nac.http_log import build_http_log
-from nad_emulator.access_port import NoSessionError
-from posturelab.document import suggest
-from posturelab.journal_events import EVENTS
-from posturelab.lab import ImpossibleActionError, UnknownNodeError
-from posturelab.mistake import LAB
+from nac.http_server import HttpListener
+from nac.journal import Observer
+from posturelab.lab_error import ImpossibleActionError, NotHereError, UnknownNodeError
 from posturelab.topology.model import ControlEntry
-from radius.observer import Observer
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _STATUSES: dict[type[Exception], HTTPStatus] = {
     UnknownNodeError: HTTPStatus.NOT_FOUND,
-    NoSessionError: HTTPStatus.CONFLICT,
+    NotHereError: HTTPStatus.NOT_FOUND,
     ImpossibleActionError: HTTPStatus.CONFLICT,
     ValueError: HTTPStatus.BAD_REQUEST,
     OSError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -44,27 +39,24 @@ class ControlServer:
     def __init__(self, settings: ControlEntry, *, routes: Iterable[web.RouteDef], observe: Observer) -> None:
         """Listen where the settings say, once started; what is no HTTP is told to `observe`."""
         self._settings = settings
-        self._routes = routes
-        self._observe = observe
-        self._runner: web.AppRunner | None = None
+        self._routes = tuple(routes)
+        self._listener = HttpListener(self._build_application, observe=observe, event="control-refused")
         self.url = ""
 
     async def start(self) -> None:
         """Open the port; raises `nac.binding.AddressInUseError` or `OSError`."""
-        sock = bind_tcp(self._settings.address, self._settings.port)
-        application = web.Application(middlewares=[self._guard])
-        application.add_routes(self._routes)
-        logger = build_http_log(self._observe, event="control-refused")
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, logger=logger)
-        await self._runner.setup()
-        await web.SockSite(self._runner, sock).start()
-        self.url = "http://{}:{}".format(*sock.getsockname())
+        await self._listener.start((self._settings.address, self._settings.port))
+        (port,) = self._listener.ports
+        self.url = f"http://{self._settings.address}:{port}"
 
     async def stop(self) -> None:
         """Close the port; a second call does nothing."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        await self._listener.stop()
+
+    def _build_application(self) -> web.Application:
+        application = web.Application(middlewares=[self._guard])
+        application.add_routes(self._routes)
+        return application
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -109,20 +101,6 @@ def read_number(request: web.Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise ValueError(f"{name} must be a number, not {text!r}")
     return int(text)
-
-
-def read_record_query(request: web.Request, nodes: Collection[str]) -> dict[str, str]:
-    """Read which journal records are asked for, by ``node`` and ``event``.
-
-    Raises `UnknownNodeError` or `ValueError` for what none of them can have.
-    """
-    wanted = {name: request.query[name] for name in ("node", "event") if name in request.query}
-    node, event = wanted.get("node", LAB), wanted.get("event")
-    if node != LAB and node not in nodes:
-        raise UnknownNodeError(node, "node", nodes)
-    if event is not None and event not in EVENTS:
-        raise ValueError(f"no journal event is called {event!r}{suggest(event, EVENTS)}")
-    return wanted
 
 
 async def read_body(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from posturelab.input_error import Fault, InputError, Location, Mark, shorten, spell
-from posturelab.yaml_reading import parse_yaml, read_yaml
+from posturelab.yaml_reading import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -83,8 +83,8 @@ class Document:
             case "missing":
                 text = "this key is required"
             case "extra_forbidden":
-                known = _list_keys(model.model_json_schema(), details["loc"][:-1])
-                text = "unknown key" + suggest(str(details["loc"][-1]), known)
+                *place, key = details["loc"]
+                text = "unknown key" + _suggest_key(str(key), model.model_json_schema(), tuple(place))
             case "union_tag_not_found":
                 text = f"the key {details['ctx']['discriminator']} is required"
             case "union_tag_invalid":
@@ -144,11 +144,6 @@ def read_document(path: Path, *, file: str = "") -> Document:
     return Document(file, *read_yaml(path, file=file))
 
 
-def parse_document(text: str, *, file: str) -> Document:
-    """Parse YAML text; raises `InputError` that names `file` where it is malformed or no mapping."""
-    return Document(file, *parse_yaml(text, file=file))
-
-
 def _merge(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Lay one mapping over another."""
     merged = dict(below)
@@ -170,6 +165,16 @@ def suggest(word: str, known: Iterable[str]) -> str:
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (known here: {', '.join(choices)})" if 0 < len(choices) <= 12 else ""
+
+
+def _suggest_key(word: str, schema: dict[str, Any], place: tuple[int | str, ...]) -> str:
+    """Suggest what an unknown key may have meant: one that stands beside it, or else one below those."""
+    known = _list_keys(schema, place)
+    if not difflib.get_close_matches(word, known, n=1):
+        below = {inner: f"{key}.{inner}" for key in sorted(known) for inner in _list_keys(schema, (*place, key))}
+        for inner in difflib.get_close_matches(word, sorted(below), n=1):
+            return f" (did you mean {below[inner]!r}?)"
+    return suggest(word, known)
 
 
 def _list_keys(schema: dict[str, Any], loc: tuple[int | str, ...]) -> set[str]:

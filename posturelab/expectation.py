@@ -1,14 +1,21 @@
-"""What a step of a scenario expects, held against a running lab."""
+"""What is expected of a running lab, by a step of a scenario or by a test, and the wait until it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
-from nac.journal import JournalRecord
+from nac.journal import Journal, JournalRecord
 from posturelab.facts import observe_endpoint
 from posturelab.lab import Lab
-from posturelab.scenario import Facts, Sighting, Step
+from posturelab.record_query import RecordQuery
+from posturelab.scenario import Facts, Step
+
+POLL_INTERVAL = 1.0
+"""Seconds of lab time after which a condition is looked at again though no journal record asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +29,29 @@ class Check:
     held: bool
 
 
+async def wait_until(journal: Journal, holds: Callable[[], bool], *, within: timedelta) -> bool:
+    """Wait until something holds, at most so long; whether it does. Each new record is a reason to look again."""
+    news = asyncio.Event()
+    end_listening = journal.listen(lambda _: news.set())
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                while not holds():
+                    news.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_INTERVAL):
+                            await news.wait()
+        return holds()
+    finally:
+        end_listening()
+
+
 def check_step(lab: Lab, step: Step, records: Iterable[JournalRecord]) -> list[Check]:
     """Hold everything a step expects against the lab and the journal records since the last action."""
     seen = list(records)
     checks = [check for endpoint, facts in step.expect.items() for check in check_facts(lab, endpoint, facts)]
-    checks += [_check_sighting(sighting, seen, wanted=True) for sighting in step.seen]
-    checks += [_check_sighting(sighting, seen, wanted=False) for sighting in step.not_seen]
+    checks += [_check_sighting(sighting.query, seen, wanted=True) for sighting in step.seen]
+    checks += [_check_sighting(sighting.query, seen, wanted=False) for sighting in step.not_seen]
     return checks
 
 
@@ -50,17 +74,7 @@ def check_facts(lab: Lab, endpoint: str, expected: Facts) -> Iterator[Check]:
         yield Check(endpoint, f"at {psn}", wanted, held[psn], wanted == held[psn])
 
 
-def _check_sighting(sighting: Sighting, records: list[JournalRecord], *, wanted: bool) -> Check:
-    count = sum(_matches(sighting, record) for record in records)
-    facts = ", ".join(f"{name}={value}" for name, value in sighting.facts.items())
-    fact = f"{sighting.event} ({facts})" if facts else sighting.event
+def _check_sighting(query: RecordQuery, records: list[JournalRecord], *, wanted: bool) -> Check:
+    count = sum(map(query.matches, records))
     actual = "not seen" if not count else "seen" if count == 1 else f"seen {count} times"
-    return Check(sighting.node or "any node", fact, "seen" if wanted else "not seen", actual, (count > 0) == wanted)
-
-
-def _matches(sighting: Sighting, record: JournalRecord) -> bool:
-    return (
-        record.event == sighting.event
-        and sighting.node in (None, record.node)
-        and all(name in record.facts and record.facts[name] == value for name, value in sighting.facts.items())
-    )
+    return Check(query.subject, query.what, "seen" if wanted else "not seen", actual, (count > 0) == wanted)

@@ -6,9 +6,9 @@ Reading changes nothing: no look-up here counts as a use of a session cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from agent_emulator.endpoint import Endpoint
 from agent_emulator.view import AgentStatus
 from mnt.session import MonitoredSession, SessionState
 from nac.posture import PostureStatus
@@ -43,16 +43,19 @@ _CONTRADICTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
-    """The facts about one endpoint. `differing` names those of agent, mnt and access that contradict the owner."""
+    """The facts about one endpoint. `differing` names those of agent, mnt and access that contradict the owner.
 
-    endpoint: str
+    What has a default is not known of an endpoint that is not the lab's own.
+    """
+
+    endpoint: str = ""
     user: str
     mac: str
     address: str
     session_id: str
-    agent: str
-    policy_server: str
-    latest_scan_at: str
+    agent: str = ""
+    policy_server: str = ""
+    latest_scan_at: str = ""
     owner: str
     psn: str
     """Posture status that the owner holds, or `NO_SESSION`, or `NO_STATUS`."""
@@ -63,12 +66,17 @@ class EndpointFacts:
     """What the replica of every node holds of the endpoint's newest session: `owner` and `posture`, empty for none."""
     mnt: str
     mnt_posture: str
-    access: str
-    differing: tuple[str, ...]
+    access: str = ""
+    differing: tuple[str, ...] = ()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether MNT holds the session for one that has not ended."""
+        return self.mnt not in (NO_SESSION, SessionState.TERMINATED.value)
 
 
 def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
-    """Observe one endpoint; raises `posturelab.lab.UnknownNodeError`."""
+    """Observe one endpoint; raises `UnknownNodeError`."""
     endpoint = lab.get_endpoint(name)
     node = lab.topology.select(EndpointNode)[name]
     access = lab.switches[node.attached_to.switch].access(node.attached_to.port)
@@ -77,9 +85,7 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
     held = {psn: _find_status(found, node.mac, access) for psn, found in lab.psns.items()}
     status = held.pop(owner, NO_SESSION)
     view = endpoint.view()
-    mnt_posture = monitored.posture_word if monitored else ""
-    alive = monitored is not None and monitored.state is not SessionState.TERMINATED
-    return EndpointFacts(
+    facts = EndpointFacts(
         endpoint=name,
         user=node.user,
         mac=node.mac,
@@ -94,17 +100,10 @@ def observe_endpoint(lab: Lab, name: str) -> EndpointFacts:
         others=held,
         directory=observe_directory(lab, node.mac),
         mnt=monitored.state.value if monitored else NO_SESSION,
-        mnt_posture=mnt_posture,
+        mnt_posture=monitored.posture_word if monitored else "",
         access=access.summary,
-        differing=_compare(
-            endpoint,
-            view.status,
-            status,
-            mnt_posture if alive else "",
-            access.summary,
-            orphaned=alive and {status, *held.values()} == {NO_SESSION},
-        ),
     )
+    return replace(facts, differing=tuple(_list_differing(facts, is_plugged=endpoint.is_plugged)))
 
 
 def observe_all(lab: Lab) -> list[EndpointFacts]:
@@ -114,7 +113,7 @@ def observe_all(lab: Lab) -> list[EndpointFacts]:
 
 def observe_directory(lab: Lab, mac: str) -> dict[str, dict[str, str]]:
     """Observe what every node's replica of the session directory holds of an endpoint."""
-    found = {name: node.rsd.find_by_mac(mac) for name, node in (lab.psns | lab.mnts).items()}
+    found = {name: node.rsd.find_by_mac(mac) for name, node in lab.sharing.items()}
     return {
         name: {
             "owner": record.psn if record else "",
@@ -125,10 +124,11 @@ def observe_directory(lab: Lab, mac: str) -> dict[str, dict[str, str]]:
 
 
 def _find_monitored(lab: Lab, mac: str, access: AccessView) -> MonitoredSession | None:
-    """Find what the first monitoring node knows: of the present session, else of the endpoint's latest."""
-    for node in lab.mnts.values():
-        return node.directory.find(access.session_id) or node.directory.find_by_mac(mac)
-    return None
+    """Find what MNT shows: of the present session, else of the endpoint's latest."""
+    monitor = lab.find_monitor()
+    if monitor is None:
+        return None
+    return monitor.directory.find(access.session_id) or monitor.directory.find_by_mac(mac)
 
 
 def _find_status(psn: PolicyServiceNode, mac: str, access: AccessView) -> str:
@@ -150,17 +150,13 @@ def _find_profile(lab: Lab, owner: str, access: AccessView) -> str:
     return session.profile if session else ""
 
 
-def _compare(
-    endpoint: Endpoint, agent: str, psn: str, mnt_posture: str, access: str, *, orphaned: bool
-) -> tuple[str, ...]:
-    """Name the facts that contradict what the owner holds; `orphaned` is a session that MNT alone holds for alive."""
-    if not endpoint.is_plugged:
-        return ("mnt",) if orphaned else ()
-    differing = []
-    if agent in _BELIEFS and _BELIEFS[agent] != psn:
-        differing.append("agent")
-    if orphaned or (psn != NO_STATUS and mnt_posture not in _SHOWN.get(psn, (psn,))):
-        differing.append("mnt")
-    if access in _CONTRADICTIONS.get(psn, ()):
-        differing.append("access")
-    return tuple(differing)
+def _list_differing(facts: EndpointFacts, *, is_plugged: bool) -> Iterator[str]:
+    """List the facts that contradict what the owner holds, or that no node holds what MNT takes for alive."""
+    is_orphaned = facts.is_alive and {facts.psn, *facts.others.values()} == {NO_SESSION}
+    shown = facts.mnt_posture if facts.is_alive else ""
+    if is_plugged and _BELIEFS.get(facts.agent, facts.psn) != facts.psn:
+        yield "agent"
+    if is_orphaned or (is_plugged and facts.psn != NO_STATUS and shown not in _SHOWN.get(facts.psn, (facts.psn,))):
+        yield "mnt"
+    if is_plugged and facts.access in _CONTRADICTIONS.get(facts.psn, ()):
+        yield "access"

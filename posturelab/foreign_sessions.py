@@ -6,9 +6,11 @@ ask, and the device enforces what it likes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
-from mnt.session import MonitoredSession, SessionState
+from mnt.session import MonitoredSession
 from posturelab.facts import NO_SESSION, EndpointFacts, find_status, observe_directory
 from posturelab.lab import Lab
 from posturelab.topology.endpoint import EndpointNode
@@ -16,6 +18,14 @@ from psn.session import Session
 
 MOST_SHOWN = 200
 """The newest are shown; a load test leaves thousands."""
+
+
+class Identity(NamedTuple):
+    """Whose session it is, as far as anybody knows."""
+
+    user: str
+    mac: str
+    address: str = ""
 
 
 def observe_foreign(lab: Lab) -> list[EndpointFacts]:
@@ -44,24 +54,24 @@ def _observe(lab: Lab, session_id: str, held: dict[str, Session], monitored: Mon
     statuses = {name: find_status(held.get(name)) for name in lab.psns}
     status = statuses.pop(owner, NO_SESSION)
     known = held.get(owner) or next(iter(held.values()), None)
-    posture = monitored.posture_word if monitored else ""
-    alive = monitored is not None and monitored.state is not SessionState.TERMINATED
-    return EndpointFacts(
-        endpoint="",
-        user=(known.user_name if known else monitored.user_name if monitored else ""),
-        mac=(known.mac if known else monitored.mac if monitored else ""),
-        address=next(iter(known.addresses), "") if known else "",
+    identity = _identify(known, monitored)
+    facts = EndpointFacts(
+        **identity._asdict(),
         session_id=session_id,
-        agent="",
-        policy_server="",
-        latest_scan_at="",
         owner=owner,
         psn=status,
         profile=known.profile if known else "",
         others=statuses,
-        directory=observe_directory(lab, known.mac if known else monitored.mac if monitored else ""),
+        directory=observe_directory(lab, identity.mac),
         mnt=monitored.state.value if monitored else NO_SESSION,
-        mnt_posture=posture,
-        access="",
-        differing=("mnt",) if alive == (status == NO_SESSION) else (),
+        mnt_posture=monitored.posture_word if monitored else "",
     )
+    return replace(facts, differing=("mnt",) if facts.is_alive == (status == NO_SESSION) else ())
+
+
+def _identify(known: Session | None, monitored: MonitoredSession | None) -> Identity:
+    """Tell whose session it is by what a session cache holds, else by what MNT does."""
+    if known is not None:
+        return Identity(known.user_name, known.mac, next(iter(known.addresses), ""))
+    assert monitored is not None, "a session is shown because some node holds it"
+    return Identity(monitored.user_name, monitored.mac)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from nac.journal import Journal, JournalRecord
+from posturelab.record_query import RecordQuery
 
 MAXIMUM_RECORDS = 1000
 """How many journal records one answer holds."""
@@ -22,17 +25,23 @@ def describe_record(record: JournalRecord) -> dict[str, Any]:
     }
 
 
-def describe_page(journal: Journal, since: int, *, node: str | None = None, event: str | None = None) -> dict[str, Any]:
-    """Build a JSON-ready part of a journal: records from number `since` on, oldest first; `next` is where to go on.
+def parse_record(described: Mapping[str, Any]) -> JournalRecord:
+    """Read what `describe_record` has built."""
+    at = datetime.fromisoformat(described["at"])
+    return JournalRecord(at, described["node"], described["event"], described["reason"], described["facts"])
 
-    With `node` and `event` only theirs.
+
+def describe_page(journal: Journal, since: int, query: RecordQuery) -> dict[str, Any]:
+    """Build a JSON-ready part of a journal: the records meant from number `since` on, oldest first.
+
+    `next` is where to go on.
     """
     first = journal.written - len(journal)
     since = max(since, first)
     records = [
         describe_record(record) | {"number": number}
         for number, record in enumerate(islice(journal, since - first, None), since)
-        if node in (None, record.node) and event in (None, record.event)
+        if query.matches(record)
     ]
     shown = records[:MAXIMUM_RECORDS]
     following = journal.written if len(shown) == len(records) else shown[-1]["number"] + 1

@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
-from typing import Any, TextIO
+from typing import TextIO
 from urllib.parse import urlencode
 
 from nac.journal import Journal, JournalRecord
 from posturelab.control_client import ControlClient
+from posturelab.journal_json import parse_record
 from posturelab.journal_line import KIND_COLOURS, render_line
 
 _NODE_WIDTH = 10
@@ -44,14 +44,7 @@ class JournalLog:
 
     def write(self, record: JournalRecord) -> None:
         """Write one record."""
-        self._write(record.at, record.node, record.event, record.reason, record.facts)
-
-    def write_described(self, record: Mapping[str, Any]) -> None:
-        """Write one record as the control API describes it."""
-        at = datetime.fromisoformat(record["at"])
-        self._write(at, record["node"], record["event"], record["reason"], record["facts"])
-
-    def _write(self, at: datetime, node: str, event: str, reason: str, facts: Mapping[str, Any]) -> None:
+        at, node, event, reason, facts = record
         date, clock = at.isoformat(sep=" ", timespec="milliseconds")[:23].split(" ")
         head = self._heads.get(node, f"{node:<{_NODE_WIDTH}}")
         subject = (
@@ -79,7 +72,7 @@ def print_journal(client: ControlClient, *, node: str | None, event: str | None,
     while not interrupted:
         told = client.get(f"/journal?{urlencode(wanted | {'since': following})}")
         for record in told["records"]:
-            log.write_described(record)
+            log.write(parse_record(record))
         if not told["records"]:
             if not follow:
                 return

@@ -17,16 +17,16 @@ from typing import Self, TypeVar
 
 from agent_emulator.endpoint import Endpoint
 from ldd.embedded import EmbeddedBroker
+from mnt.node import MonitoringNode
 from nac.clock import Clock
 from nac.journal import Journal
 from posturelab.authority import Authority
 from posturelab.clock import LabClock, LabLoop
 from posturelab.faults import Faults
-from posturelab.lab_error import ImpossibleActionError as ImpossibleActionError  # so that all find it beside the lab
-from posturelab.lab_error import UnknownNodeError as UnknownNodeError
-from posturelab.links import link_by_memory
+from posturelab.lab_error import ImpossibleActionError, UnknownNodeError
+from posturelab.links import BrokerLinks, link_by_memory
 from posturelab.mistake import LAB
-from posturelab.node_maker import MakeLink, NodeMaker, RunningNode
+from posturelab.node_maker import MakeLink, NodeMaker, RunningNode, SharingNode
 from posturelab.port_assignment import assign_ports
 from posturelab.state_folder import choose_folder, forget
 from posturelab.topology.endpoint import EndpointNode
@@ -51,7 +51,7 @@ class Lab:
         seed: int,
         state_dir: Path,
         clock: Clock | None = None,
-        links: MakeLink | None = None,
+        links: BrokerLinks | None = None,
     ) -> None:
         """Compose the nodes; ports are bound no longer than it takes to find free ones.
 
@@ -64,7 +64,7 @@ class Lab:
         self.authority = Authority(state_dir, valid_at=(datetime.now(UTC), self.clock.now()))
         self.broker: EmbeddedBroker | None = None
         self._folder = choose_folder(state_dir, topology.name)
-        self._make_link = links
+        self._broker_links = links
         self._running = AsyncExitStack()
         self._awake: set[str] = set()
         self._compose()
@@ -86,18 +86,27 @@ class Lab:
         self.faults.end()
         await self._running.aclose()
 
-    async def reset(self) -> None:
-        """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on."""
+    async def reset(self) -> str:
+        """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on.
+
+        Says what `forget_at_broker` says.
+        """
         self.faults.end()
         await self._running.aclose()
         self.forget()
+        trouble = await self.forget_at_broker()
         self.journal.clear()
         self._compose()
         await self.__aenter__()
+        return trouble
 
     def forget(self) -> None:
         """Remove what nodes that do not run have kept; raises `nac.database.DatabaseInUseError` where one runs."""
         forget(self._folder, self.topology.nodes)
+
+    async def forget_at_broker(self) -> str:
+        """Remove what waits for nodes at a message broker; says so where that was not possible, else nothing."""
+        return await self._broker_links.forget(self.links) if self._broker_links is not None else ""
 
     async def advance(self, by: timedelta) -> None:
         """Leap forward, running every timer on the way; raises `ValueError` for a time that does not lie ahead.
@@ -139,6 +148,10 @@ class Lab:
     def _note(self, node: RunningNode, event: str, reason: str) -> None:
         self.journal.write(LAB, event, reason, {"name": node.name, "kind": node.kind})
 
+    def is_running(self, name: str) -> bool:
+        """Tell whether a node has been started, and not stopped since."""
+        return name in self._awake
+
     def get_node(self, name: str) -> RunningNode:
         """Get a node; raises `UnknownNodeError`."""
         return _get(self.nodes, name, "node")
@@ -151,16 +164,24 @@ class Lab:
         """Get an endpoint; raises `UnknownNodeError`."""
         return _get(self.endpoints, name, "endpoint")
 
+    @property
+    def sharing(self) -> dict[str, SharingNode]:
+        """The nodes that share what they know with each other, by name."""
+        return {**self.psns, **self.mnts}
+
+    def find_monitor(self) -> MonitoringNode | None:
+        """Find the monitoring node whose word counts where there are several, the first."""
+        return next(iter(self.mnts.values()), None)
+
     def _compose(self) -> None:
-        """Make the nodes in the order of their birth."""
-        topology = self.topology
-        links = self._make_link
+        """Make the nodes, and what can go wrong between them."""
+        links: MakeLink | None = self._broker_links
         if links is None:
             self.broker = EmbeddedBroker()
             links = link_by_memory(self.broker, folder=self._folder)
         gate = Gate()
         maker = NodeMaker(
-            topology,
+            self.topology,
             self.authority,
             clock=self.clock,
             journal=self.journal,
@@ -170,6 +191,19 @@ class Lab:
             gate=gate,
         )
         self.links = maker.links
+        self._make_nodes(maker)
+        self.faults = Faults(
+            {name: node.address for name, node in self.nodes.items()},
+            gate=gate,
+            broker=self.broker,
+            linked=frozenset(self.links),
+            journal=self.journal,
+            random=Random(f"{self.seed}/faults"),
+        )
+
+    def _make_nodes(self, maker: NodeMaker) -> None:
+        """Make the nodes in the order of their birth."""
+        topology = self.topology
         self.mnts = {name: maker.make_mnt(name) for name in topology.select(MntNode)}
         self.psns = {name: maker.make_psn(name) for name in topology.select(PsnNode)}
         self.websites = {name: maker.make_website(name) for name in topology.select(WebNode)}
@@ -185,14 +219,6 @@ class Lab:
             **self.switches,
             **self.endpoints,
         }
-        self.faults = Faults(
-            {name: node.address for name, node in self.nodes.items()},
-            gate=gate,
-            broker=self.broker,
-            linked=frozenset(self.links),
-            journal=self.journal,
-            random=Random(f"{self.seed}/faults"),
-        )
 
 
 def _get(nodes: Mapping[str, _T], name: str, kind: str) -> _T:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from posturelab.coa_words import COMMANDS
+
 app = typer.Typer(rich_markup_mode=None)
 clock_app = typer.Typer(help="The clock of a running lab.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(clock_app, name="clock")
@@ -15,16 +17,10 @@ app.add_typer(clock_app, name="clock")
 Control = Annotated[
     str | None, typer.Option(help="URL of the lab's control API; by default $POSTURELAB_CONTROL or port 8600 here.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class Command(StrEnum):
-    """What a CoA can ask of a device."""
-
-    REAUTH = "reauth"
-    RERUN = "rerun"
-    BOUNCE = "bounce"
-    DISABLE = "disable"
-    DISCONNECT = "disconnect"
+Command = StrEnum("Command", [*COMMANDS])  # type: ignore[misc]  # mypy follows only words that stand here
 
 
 class Change(StrEnum):
@@ -50,15 +46,11 @@ def endpoint(
 
 
 @app.command()
-def sessions(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, control: Control = None
-) -> None:
+def sessions(*, as_json: AsJson = False, control: Control = None) -> None:
     """Show agent, PSN, MNT and enforced access of every endpoint side by side, differences marked."""
     found = _get(control, "/sessions")["sessions"]
     if as_json:
-        import json
-
-        print(json.dumps(found, indent=2))
+        _print_json(found)
         return
     from rich.console import Console
 
@@ -79,8 +71,7 @@ def coa(
     control: Control = None,
 ) -> None:
     """Have a PSN send a CoA for an endpoint's session; exit status 1 where it failed or there is no session."""
-    word = "reauthenticate" if command is Command.REAUTH else command.value
-    body: dict[str, Any] = {"endpoint": endpoint, "command": word, "direct": direct}
+    body: dict[str, Any] = {"endpoint": endpoint, "command": command.value, "direct": direct}
     told = _post(control, "/coa", body | ({"psn": sender} if sender else {}), impossible=1)
     way = told["node"] if told["node"] == told["psn"] else f"{told['psn']} by way of {told['node']}"
     verdict = "acknowledged" if told["acknowledged"] else "failed"
@@ -90,20 +81,25 @@ def coa(
 
 @app.command()
 def directory(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, control: Control = None
+    endpoint: Annotated[
+        str | None, typer.Argument(help="An endpoint of the topology by name, or any by its MAC; by default all.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    control: Control = None,
 ) -> None:
     """Show the shared session directory as every node holds it, differences marked."""
-    told = _get(control, "/directory")
-    if as_json:
-        import json
+    from urllib.parse import quote
 
-        print(json.dumps(told, indent=2))
+    told = _get(control, "/directory" if endpoint is None else f"/directory?endpoint={quote(endpoint, safe='')}")
+    if as_json:
+        _print_json(told)
         return
     from rich.console import Console
 
     from posturelab.directory_view import print_directory
 
-    print_directory(Console(), told["sessions"], era=told["ldd"])
+    print_directory(Console(), told, endpoint=endpoint or "")
 
 
 @app.command()
@@ -127,7 +123,10 @@ def journal(
 @clock_app.command()
 def advance(by: Annotated[str, typer.Argument(help="How far: 90s, 30m, 8h, 5d.")], *, control: Control = None) -> None:
     """Leap forward; every timer on the way runs, and then the lab goes on in real time."""
-    print(f"the lab's clock is at {_post(control, '/clock/advance', {'by': by})['now']}")
+    from posturelab.control_client import LEAP_TIMEOUT
+
+    told = _post(control, "/clock/advance", {"by": by}, timeout=LEAP_TIMEOUT)
+    print(f"the lab's clock is at {told['now']}")
 
 
 def _get(control: str | None, path: str) -> dict[str, Any]:
@@ -139,16 +138,29 @@ def _get(control: str | None, path: str) -> dict[str, Any]:
         fail(str(error))
 
 
-def _post(control: str | None, path: str, body: dict[str, Any] | None = None, *, impossible: int = 2) -> dict[str, Any]:
+def _post(
+    control: str | None,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    impossible: int = 2,
+    timeout: float | None = None,
+) -> dict[str, Any]:
     """Have something done; `impossible` is the exit status where that cannot be at present."""
     from http import HTTPStatus
 
-    from posturelab.control_client import ControlClient, ControlError
+    from posturelab.control_client import ACTION_TIMEOUT, ControlClient, ControlError
 
     try:
-        return ControlClient(control).post(path, body)
+        return ControlClient(control).post(path, body, timeout=timeout or ACTION_TIMEOUT)
     except ControlError as error:
         fail(str(error), status=impossible if error.status == HTTPStatus.CONFLICT else 2)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    print(json.dumps(value, indent=2))
 
 
 def fail(sentence: str, *, status: int = 2) -> NoReturn:

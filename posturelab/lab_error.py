@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from nad_emulator.access_port import NoSessionError, UnknownServerError
 
 
 class UnknownNodeError(LookupError):
@@ -13,5 +16,18 @@ class UnknownNodeError(LookupError):
         super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(known) or 'none'}")
 
 
+class NotHereError(LookupError):
+    """What is asked of a node by itself is for another to tell or do, or for a whole lab."""
+
+
 class ImpossibleActionError(RuntimeError):
     """The lab is not in a state in which this can be done."""
+
+
+@contextmanager
+def possible_on_port() -> Iterator[None]:
+    """Turn what a switch cannot do with a port at present into `ImpossibleActionError`."""
+    try:
+        yield
+    except (NoSessionError, UnknownServerError) as error:
+        raise ImpossibleActionError(str(error)) from error

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nac.binding import AddressInUseError, has_address
+from posturelab.control_client import TOKEN_VARIABLE
+from posturelab.control_token import check_token
 from posturelab.document import Document
 from posturelab.input_error import Fault, InputError, Location, Mark
 from posturelab.topology.checks import check_name
@@ -83,11 +85,14 @@ class LabFile:
 def load_lab_file(reference: str, *, token: str | None = None) -> LabFile:
     """Load a shipped topology by name, or one by path; raises `InputError`.
 
-    `token` goes before the one in the file, so that no secret need stand there.
+    `token`, which is that of the environment, goes before the one in the file, so that no secret need stand there.
     """
     document = open_topology(reference)
     topology = read_topology(document)
     if token:
-        control = topology.control.model_copy(update={"token": token})
+        try:
+            control = topology.control.model_copy(update={"token": check_token(token)})
+        except ValueError as error:
+            raise InputError(Fault(Mark(TOKEN_VARIABLE), "", str(error))) from None
         topology = topology.model_copy(update={"control": control})
     return LabFile(document, topology)

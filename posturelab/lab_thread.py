@@ -20,6 +20,9 @@ from posturelab.lab import Lab
 from posturelab.mistake import MistakeWatch
 from posturelab.topology.model import Topology
 
+__tracebackhide__ = True
+"""What fails is shown where a test has asked for it; pytest leaves out the frames of this module."""
+
 CALL_TIMEOUT = 600.0
 """Seconds of real time; a leap over many days takes a while."""
 
@@ -52,6 +55,11 @@ class LabThread:
         self.mistakes: list[str] = []
         """What the lab itself has done wrong, one sentence each."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the lab has been started and has not ended."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Start the lab; raises what its start raises."""
         self._thread.start()
@@ -83,13 +91,17 @@ class LabThread:
             raise LabEndedError(f"the lab {why}") from self._failure
         future = asyncio.run_coroutine_threadsafe(self._conduct(work), self._loop)
         try:
-            return future.result(CALL_TIMEOUT)
+            error = future.exception(CALL_TIMEOUT)  # raised here, it has no frames of the futures in its traceback
+            if error is None:
+                return future.result()
+            raise error
         except concurrent.futures.CancelledError:
             self._thread.join(CALL_TIMEOUT)
             self._is_reported = self._failure is not None
             raise LabEndedError(f"the lab has ended: {self._failure}") from self._failure
         finally:
             future.cancel()
+            error = None  # whose traceback holds this frame
 
     def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Call a function on the lab's thread; raises what it raises, or `LabEndedError`."""

@@ -47,9 +47,9 @@ class LinkWatch:
         match event:
             case LinkEvent.UP:
                 self.reason = ""
-            case LinkEvent.DOWN:
+            case LinkEvent.DOWN | LinkEvent.HELD:
                 self.reason = text
-            case LinkEvent.MISSED | LinkEvent.DROPPED | LinkEvent.SPOOL_FAILED:
+            case LinkEvent.MISSED | LinkEvent.DROPPED | LinkEvent.UNREADABLE | LinkEvent.SPOOL_FAILED:
                 self.last_loss = text
                 return
         self._told.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ldd.broker_settings import BrokerSettings, BrokerSettingsError, show_url
@@ -19,7 +19,7 @@ from posturelab.topology.broker import explain
 def choose_broker(lab_file: LabFile, urls: Sequence[str]) -> BrokerSettings | None:
     """Choose the message broker: the one at these URLs, else the topology's; None where neither names one.
 
-    Raises `InputError` for a URL that is none of a broker and for files that are no certificates.
+    Raises `InputError` for a URL of another form than a broker's, and for files that hold no certificates.
     """
     entry = lab_file.topology.broker
     try:
@@ -40,26 +40,43 @@ def render_broker(settings: BrokerSettings) -> str:
     return ", ".join(map(show_url, settings.urls))
 
 
-def link_by_broker(settings: BrokerSettings, *, deployment: str, folder: Path, is_lasting: bool = True) -> MakeLink:
-    """Build what links nodes over RabbitMQ; `deployment` keeps them apart from those of other labs.
+class BrokerLinks:
+    """Makes the links of nodes over RabbitMQ (`posturelab.node_maker.MakeLink`)."""
 
-    Of one that is not lasting nothing stays at the broker.
-    """
+    def __init__(self, settings: BrokerSettings, *, deployment: str, folder: Path, is_lasting: bool = True) -> None:
+        """Keep the nodes of a `deployment` apart from those of other labs.
 
-    def link(node: str) -> Link:
+        Of one that is not lasting nothing stays at the broker.
+        """
+        self._settings = settings
+        self._deployment = deployment
+        self._folder = folder
+        self._is_lasting = is_lasting
+
+    def __call__(self, node: str) -> Link:
+        """Make the link of a node."""
         from ldd.rabbit.link import RabbitLink  # the library behind it takes a while, and most labs need none
 
         chance = random.SystemRandom()  # for nothing but pauses between attempts, which must not fall together
         return RabbitLink(
             node,
-            settings,
-            deployment=deployment,
+            self._settings,
+            deployment=self._deployment,
             random=chance,
-            spool=spool_path(folder, node),
-            is_lasting=is_lasting,
+            spool=spool_path(self._folder, node),
+            is_lasting=self._is_lasting,
         )
 
-    return link
+    async def forget(self, nodes: Iterable[str]) -> str:
+        """Remove all that waits for nodes at the broker; says so where that was not possible, else nothing."""
+        from ldd.rabbit.removal import remove_queues
+        from ldd.rabbit.trouble import SessionLostError
+
+        try:
+            await remove_queues(self._settings, deployment=self._deployment, nodes=nodes)
+        except SessionLostError as error:
+            return f"what waits at the broker is not forgotten, and comes when the broker is back: {error}"
+        return ""
 
 
 def link_by_memory(broker: EmbeddedBroker, *, folder: Path) -> MakeLink:

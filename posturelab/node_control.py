@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
 from agent_emulator.endpoint import Endpoint
-from mnt.node import MonitoringNode
+from ldd.directory import RadiusSessionDirectory
 from nac.clock import Clock
-from nac.identity import parse_mac
 from nac.journal import Journal
 from nad_emulator.switch import Switch
-from posturelab.coa import COA_BODY, COA_OPTIONAL, RequestedCoa, describe_coa, send_coa
-from posturelab.control_server import read_body, read_number, read_record_query, refuse
-from posturelab.directory_view import compare_replicas
-from posturelab.endpoint_change import CHANGE_PATH, change_endpoint
-from posturelab.journal_json import describe_page
-from posturelab.lab import UnknownNodeError
+from posturelab.coa import COA_BODY, COA_OPTIONAL, RequestedCoa, describe_coa, find_mac, send_coa
+from posturelab.control_requests import ControlRequests
+from posturelab.control_server import read_body
+from posturelab.lab_error import NotHereError, UnknownNodeError
 from posturelab.link_watch import LinkWatch
-from posturelab.node_maker import RunningNode, describe_place
+from posturelab.node_maker import RunningNode, SharingNode, describe_places
 from posturelab.snapshot import describe_node
 from posturelab.switch_control import SwitchControl
-from posturelab.topology.model import Topology
+from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.model import Node, Topology
+from posturelab.topology.nodes import PsnNode
 from psn.node import PolicyServiceNode
 
 
@@ -33,81 +33,81 @@ class NodeControl:
         self, node: RunningNode, topology: Topology, *, clock: Clock, journal: Journal, link: LinkWatch | None
     ) -> None:
         """Answer for this node."""
+        self.topology = topology
+        self.journal = journal
+        self.nodes = {node.name: node}
         self._node = node
-        self._topology = topology
         self._clock = clock
-        self._journal = journal
         self._link = link
 
     def list_routes(self) -> list[web.RouteDef]:
         """List all requests that are understood."""
         return [
-            web.get("/ready", self._show_ready),
-            web.get("/nodes", self._show_nodes),
+            *ControlRequests(self).list_routes(),
             web.get("/sessions", self._show_sessions),
-            web.get("/directory", self._show_directory),
-            web.get("/journal", self._show_journal),
-            web.get("/snapshot", self._show_snapshot),
             web.post("/coa", self._send_coa),
-            *self._list_kind_routes(),
+            web.post("/clock/advance", self._keep_time),
+            *(SwitchControl(self._node).list_routes() if isinstance(self._node, Switch) else ()),
         ]
 
-    def _list_kind_routes(self) -> list[web.RouteDef]:
-        """List what is understood by this kind of node alone."""
-        match self._node:
-            case Switch():
-                return SwitchControl(self._node).list_routes()
-            case Endpoint():
-                return [web.post(CHANGE_PATH, self._change_endpoint)]
-        return []
-
-    async def _show_ready(self, _: web.Request) -> web.Response:
-        told = {
+    def describe_ready(self) -> dict[str, Any]:
+        """Tell which node it is, its time, and whether it is linked to the others."""
+        return {
             "ready": True,
+            "topology": self.topology.name,
             "node": self._node.name,
             "kind": self._node.kind,
             "now": self._clock.now().isoformat(),
             "link": self._link.describe() if self._link else None,
         }
-        return web.json_response(told)
 
-    async def _show_nodes(self, _: web.Request) -> web.Response:
-        return web.json_response({"nodes": {self._node.name: describe_place(self._node)}})
+    def describe_nodes(self) -> dict[str, Any]:
+        """Tell what it is and where it listens."""
+        return {"nodes": describe_places(self.nodes)}
+
+    def describe_snapshot(self) -> dict[str, Any]:
+        """Tell everything it knows."""
+        return describe_node(self._node, self.topology, now=self._clock.now(), link=self._link)
+
+    def list_replicas(self) -> Mapping[str, RadiusSessionDirectory | None]:
+        """List its own replica; raises `NotHereError` for a kind of node that has none."""
+        node = self._node
+        if not isinstance(node, SharingNode):
+            raise NotHereError(f"{node.name} is a {node.kind} and holds no session directory")
+        return {node.name: node.rsd}
+
+    def get_endpoint(self, name: str) -> Endpoint:
+        """Get the endpoint that it is; raises `NotHereError` or `UnknownNodeError` for any other."""
+        node = self._node
+        if not isinstance(node, Endpoint) or name != node.name:
+            raise NotHereError(self._point_to(name, self.topology.select(EndpointNode), "endpoint"))
+        return node
 
     async def _show_sessions(self, _: web.Request) -> web.Response:
         name = self._node.name
         reason = f"this is {name} alone, and what agents, PSNs, MNT and NADs hold is compared by a whole lab"
-        return refuse(HTTPStatus.NOT_FOUND, f"{reason} (posturelab up); GET /snapshot tells what {name} knows")
+        raise NotHereError(f"{reason} (posturelab up); GET /snapshot tells what {name} knows")
 
-    async def _show_directory(self, _: web.Request) -> web.Response:
-        node = self._node
-        if not isinstance(node, PolicyServiceNode | MonitoringNode):
-            return refuse(HTTPStatus.NOT_FOUND, f"{node.name} is a {node.kind} and holds no session directory")
-        return web.json_response({"ldd": self._topology.ldd.value, "sessions": compare_replicas({node.name: node.rsd})})
-
-    async def _show_journal(self, request: web.Request) -> web.Response:
-        since, wanted = read_number(request, "since"), read_record_query(request, [self._node.name])
-        return web.json_response(describe_page(self._journal, since, **wanted))
-
-    async def _show_snapshot(self, _: web.Request) -> web.Response:
-        return web.json_response(describe_node(self._node, self._topology, now=self._clock.now(), link=self._link))
-
-    async def _change_endpoint(self, request: web.Request) -> web.Response:
-        return await change_endpoint(request, self._get_endpoint)
-
-    def _get_endpoint(self, name: str) -> Endpoint:
-        node = self._node
-        if not isinstance(node, Endpoint) or name != node.name:
-            raise UnknownNodeError(name, "endpoint", [node.name])
-        return node
+    async def _keep_time(self, _: web.Request) -> web.Response:
+        sentence = f"this is {self._node.name} alone, in real time; the clock of a whole lab leaps (posturelab up)"
+        raise NotHereError(sentence)
 
     async def _send_coa(self, request: web.Request) -> web.Response:
         node = self._node
         if not isinstance(node, PolicyServiceNode):
-            return refuse(HTTPStatus.NOT_FOUND, f"{node.name} is no policy service node, and sends no CoA")
+            raise NotHereError(f"{node.name} is no policy service node, and sends no CoA")
         asked = RequestedCoa(**await read_body(request, COA_BODY, optional=COA_OPTIONAL))
         if asked.psn not in ("", node.name):
-            return refuse(HTTPStatus.NOT_FOUND, f"this is {node.name}, not {asked.psn}")
-        mac = parse_mac(asked.endpoint)
+            pointer = self._point_to(asked.psn, self.topology.select(PsnNode), "policy service node")
+            raise NotHereError(f"{pointer}, or name no node and {node.name} finds the owner")
+        mac = find_mac(self.topology, asked.endpoint)
         outcome = await send_coa(node, asked, mac=mac, cause="the control API asks for it")
         return web.json_response(describe_coa(node.name, outcome))
+
+    def _point_to(self, name: str, nodes: Mapping[str, Node], kind: str) -> str:
+        """Say where another node is asked; raises `UnknownNodeError` where there is none of this name and kind."""
+        if name not in nodes:
+            raise UnknownNodeError(name, kind, nodes)
+        port = self.topology.control.node_port
+        place = f", http://{nodes[name].address}:{port}" if port is not None else ""
+        return f"this is {self._node.name}: ask {name} at its own control API{place}"

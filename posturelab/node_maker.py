@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,9 +61,15 @@ class RunningNode(Protocol):
         ...
 
 
-def describe_place(node: RunningNode) -> dict[str, Any]:
-    """Build a JSON-ready view of what a node is and where it listens."""
-    return {"kind": node.kind, "address": node.address, "ports": dict(node.ports)}
+SharingNode = PolicyServiceNode | MonitoringNode
+"""What has a link, and holds a replica of the session directory."""
+
+
+def describe_places(nodes: Mapping[str, RunningNode]) -> dict[str, dict[str, Any]]:
+    """Build a JSON-ready view of what nodes are and where they listen."""
+    return {
+        name: {"kind": node.kind, "address": node.address, "ports": dict(node.ports)} for name, node in nodes.items()
+    }
 
 
 class NodeMaker:

@@ -5,29 +5,29 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import signal
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 import uvloop
 
 from agent_emulator.endpoint import Endpoint
 from ldd.broker_settings import BrokerSettings
-from nac.binding import AddressInUseError
 from nac.clock import SystemClock
 from nac.journal import Journal
 from posturelab.authority import Authority
 from posturelab.control_server import ControlServer
+from posturelab.foreground import run_until_told
 from posturelab.input_error import InputError
 from posturelab.journal_log import JournalLog
 from posturelab.lab_file import LabFile
 from posturelab.link_watch import LinkWatch, wait_until_told
-from posturelab.links import choose_broker, link_by_broker, render_broker
+from posturelab.links import BrokerLinks, choose_broker, render_broker
 from posturelab.mistake import MistakeWatch, end_on_mistake
 from posturelab.node_control import NodeControl
-from posturelab.node_maker import NodeMaker, RunningNode, describe_place
-from posturelab.ready import render_ports, write_ready_file
+from posturelab.node_maker import NodeMaker, RunningNode
+from posturelab.ready import leave_ready_file, render_ports
 from posturelab.start_options import StartOptions
 from posturelab.state_folder import choose_folder
 from posturelab.topology.endpoint import EndpointNode
@@ -37,30 +37,28 @@ from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode
 _JOURNAL_LIMIT = 10_000
 
 
-def run_node(lab_file: LabFile, name: str, *, options: StartOptions, control: str | None = None) -> bool:
+def run_node(
+    lab_file: LabFile, name: str, *, options: StartOptions, control: str | None = None, plug: bool = False
+) -> bool:
     """Run one node until SIGINT, SIGTERM or SIGHUP, with a control API of its own at `control`, ``ADDRESS:PORT``.
 
-    Without `control` the topology says where that is, if anywhere. False where a mistake of the lab has ended it.
-    Raises `InputError` where the topology has no such node or its address or ports cannot be had, `OSError` where a
-    file cannot be written or its database is in use.
+    Without `control` the topology says where that is, if anywhere. `plug` lets an endpoint begin with its cable in.
+    False where a mistake of the lab has ended it. Raises `InputError` where the topology has no such node or its
+    address or ports cannot be had, `OSError` where a file cannot be written or its database is in use.
     """
     lab_file.check_node(name)
     place = lab_file.place_control(name, control)
-    _check_kind(lab_file, name, options)
+    _check_kind(lab_file, name, plug=plug)
     lab_file.check_addresses([name])
     broker = choose_broker(lab_file, options.brokers)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            watch = runner.run(_Process(lab_file, name, options, broker).run(place))
-    except AddressInUseError as error:
-        raise lab_file.explain(error) from None
-    return not watch.mistakes
+    process = _Process(lab_file, name, options=options, broker=broker)
+    return run_until_told(partial(process.run, control=place, plug=plug), lab_file, loop_factory=uvloop.new_event_loop)
 
 
 class _Process:
     """The life of one node."""
 
-    def __init__(self, lab_file: LabFile, name: str, options: StartOptions, broker: BrokerSettings | None) -> None:
+    def __init__(self, lab_file: LabFile, name: str, *, options: StartOptions, broker: BrokerSettings | None) -> None:
         self._topology = lab_file.topology
         self._name = name
         self._options = options
@@ -69,13 +67,9 @@ class _Process:
         self._journal = Journal(self._clock, limit=_JOURNAL_LIMIT)
         self._authority = Authority(options.state_dir, valid_at=[datetime.now(UTC)])
 
-    async def run(self, control: ControlEntry | None) -> MistakeWatch:
+    async def run(self, ended: asyncio.Event, *, control: ControlEntry | None, plug: bool) -> MistakeWatch:
         """Run the node until somebody ends it."""
         name, options, journal = self._name, self._options, self._journal
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, ended.set)
         watch = end_on_mistake(journal, ended)
         node, link = self._make()
         async with AsyncExitStack() as stack:
@@ -91,17 +85,16 @@ class _Process:
                 stack.push_async_callback(node.unplug)
             await wait_until_told([link] if link else [])
             url = server.url if server else ""
-            if options.ready_file is not None:
-                described = {name: describe_place(node)}
-                stack.callback(options.ready_file.unlink, missing_ok=True)
-                certificate = self._authority.certificate_path
-                write_ready_file(options.ready_file, control=url, ca_certificate=certificate, nodes=described)
+            certificate = self._authority.certificate_path
+            stack.enter_context(
+                leave_ready_file(options.ready_file, control=url, ca_certificate=certificate, nodes={name: node})
+            )
             _calm_collector()
             uses = ", ".join(filter(None, [render_ports(node.ports), f"control {url}" if url else ""]))
             print(f"{name} ready: {node.kind} on {node.address}, {uses}{self._render_link(node, link)}", flush=True)
             if not options.quiet:
                 JournalLog(sys.stdout, {name: node.kind}, colour=sys.stdout.isatty()).follow(journal)
-            if isinstance(node, Endpoint) and options.plug:
+            if isinstance(node, Endpoint) and plug:
                 await node.plug()
             await ended.wait()
         print(f"{name} stopped")
@@ -116,7 +109,7 @@ class _Process:
         seed = random.SystemRandom().getrandbits(32)
         topology, name = self._topology, self._name
         folder = choose_folder(self._options.state_dir, topology.name)
-        links = link_by_broker(self._broker, deployment=topology.name, folder=folder) if self._broker else None
+        links = BrokerLinks(self._broker, deployment=topology.name, folder=folder) if self._broker else None
         maker = NodeMaker(
             topology,
             self._authority,
@@ -137,13 +130,13 @@ class _Process:
         return f"; broker {render_broker(self._broker)}: {link.render()}"
 
 
-def _check_kind(lab_file: LabFile, name: str, options: StartOptions) -> None:
+def _check_kind(lab_file: LabFile, name: str, *, plug: bool) -> None:
     """Look whether a node of this kind can do what is asked; raises `InputError`."""
     is_endpoint = isinstance(lab_file.topology.nodes[name], EndpointNode)
     if is_endpoint and lab_file.topology.control.node_port is None:
         reason = "node_port is missing: an endpoint in a process of its own asks its switch there for a cable"
         raise InputError(lab_file.document.fault(("control",), reason))
-    if options.plug and not is_endpoint:
+    if plug and not is_endpoint:
         raise InputError(lab_file.document.fault(("nodes", name), "only an endpoint can be plugged in"))
 
 

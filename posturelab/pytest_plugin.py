@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _MARKER = "posturelab(topology, *, virtual, seed, **overrides): which lab a test gets; overrides lie over the topology"
 _TIMES = ("virtual", "live")
-_DRIVER = pytest.StashKey["LabDriver"]()
+_FARM = pytest.StashKey["LabFarm"]()
+"""Of the session: where its labs come from. Of a test: the same, where it has a lab of its own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,23 +51,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the journal beside the output of a test that has failed."""
+    """Show the journals of its labs beside the output of a test that has failed, or could not begin."""
     report = yield
-    driver = item.stash.get(_DRIVER, None)
-    if driver is not None and report.when == "call" and report.failed:
-        told = _show_journal(driver)
-        heading = told.partition("\n")[0]
-        if heading not in str(report.longrepr):
-            report.sections.append(("posturelab", told))
+    if report.failed and report.when in ("setup", "call"):
+        for driver in _list_labs(item):
+            told = _show_journal(driver)
+            heading = told.partition("\n")[0]
+            if heading not in str(report.longrepr):
+                report.sections.append((f"posturelab {driver.topology.name}", told))
     return report
 
 
 @pytest.fixture(scope="session")
-def posturelab_farm(tmp_path_factory: pytest.TempPathFactory) -> LabFarm:
-    """Where the labs of this session come from."""
+def posturelab_farm(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> LabFarm:
+    """Where the labs of this session come from, and those of a wider scope than a test are started."""
     from posturelab.testing_farm import LabFarm
 
-    return LabFarm(tmp_path_factory.mktemp("posturelab"))
+    farm = LabFarm(tmp_path_factory.mktemp("posturelab"), _read_settings(pytestconfig))
+    pytestconfig.stash[_FARM] = farm
+    return farm
 
 
 @pytest.fixture
@@ -76,20 +79,15 @@ def lab(request: pytest.FixtureRequest, posturelab_farm: LabFarm) -> Iterator[La
     from posturelab.lab_thread import LabEndedError
 
     try:
-        driver = posturelab_farm.start(_read_wish(request))
+        driver = posturelab_farm.grow(_read_wish(request))
     except (InputError, OSError, pytest.UsageError) as error:
         raise pytest.fail.Exception(f"no lab can be had: {error}", pytrace=False) from None
-    request.node.stash[_DRIVER] = driver
+    request.node.stash[_FARM] = posturelab_farm
     yield driver
-    del request.node.stash[_DRIVER]
-    wrong = ""
     try:
         driver.stop()
     except LabEndedError as error:
-        wrong = str(error)
-    mistakes = "the lab has made a mistake: " + "; ".join(driver.mistakes) if driver.mistakes else ""
-    if wrong or mistakes:
-        pytest.fail("\n".join(filter(None, [wrong, mistakes])), pytrace=False)
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
@@ -141,6 +139,8 @@ def posturelab_containers(pytestconfig: pytest.Config) -> LabContainers:
 
     try:
         return find_containers(pytestconfig.getini("posturelab_containers"), _find_folder(pytestconfig))
+    except ValueError as error:  # of which an unusable topology is one
+        raise pytest.fail.Exception(f"no containers can be asked: {error}", pytrace=False) from None
     except ContainersAbsentError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error), pytrace=False)
@@ -150,8 +150,20 @@ def posturelab_containers(pytestconfig: pytest.Config) -> LabContainers:
 @pytest.fixture
 def lab_containers(posturelab_containers: LabContainers) -> LabContainers:
     """The nodes of a running compose project, their journals marked where the test begins; nothing is reset."""
-    posturelab_containers.mark()
+    from posturelab.control_client import ControlError
+
+    try:
+        posturelab_containers.mark()
+    except ControlError as error:
+        raise pytest.fail.Exception(f"not all containers answer any more: {error}", pytrace=False) from None
     return posturelab_containers
+
+
+def _list_labs(item: pytest.Item) -> list[LabDriver]:
+    """List the labs that a test can have to do with: all that run, if it has one of its own or asks for the farm."""
+    asks = "posturelab_farm" in getattr(item, "fixturenames", ())
+    farm = item.stash.get(_FARM, item.config.stash.get(_FARM, None) if asks else None)
+    return farm.labs if farm is not None else []
 
 
 def _show_journal(driver: LabDriver) -> str:
@@ -165,34 +177,28 @@ def _show_journal(driver: LabDriver) -> str:
 
 
 def _read_wish(request: pytest.FixtureRequest) -> LabWish:
-    """Read what the closest markers, the options and the ini file ask for; raises `pytest.UsageError`."""
+    """Read what a test asks for: the markers of it, its class and its module, key by key, of which the closest wins.
+
+    What they leave open the options and the ini file say. Raises `pytest.UsageError`.
+    """
+    from posturelab.testing_farm import MARKER
+
+    wish = _read_settings(request.config)
+    for marker in reversed(list(request.node.iter_markers("posturelab"))):
+        try:
+            wish = wish.refine(request.path.parent, *marker.args, **marker.kwargs)
+        except ValueError as error:
+            raise pytest.UsageError(f"{MARKER}: {error}") from None
+    return wish
+
+
+def _read_settings(config: pytest.Config) -> LabWish:
+    """Read what the options and the ini file ask for."""
     from posturelab.testing_farm import LabWish
 
-    config, told = request.config, _merge_markers(request)
-    folder = request.path.parent if "topology" in told else _find_folder(config)
-    seed = told.pop("seed", None)
-    named = {
-        "topology": told.pop("topology", None) or _read_setting(config, "topology"),
-        "virtual": told.pop("virtual", _read_setting(config, "time") == "virtual"),
-        "seed": int(_read_setting(config, "seed")) if seed is None else seed,
-    }
-    return LabWish(folder=folder, overrides=told, **{name: value for name, value in named.items() if value != ""})
-
-
-def _merge_markers(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Merge the markers of a test, its class and its module, key by key; the closest wins.
-
-    Raises `pytest.UsageError` for more than a topology without a name.
-    """
-    told: dict[str, Any] = {}
-    for marker in reversed(list(request.node.iter_markers("posturelab"))):
-        told |= marker.kwargs
-        if len(marker.args) > 1:
-            more = ", ".join(map(repr, marker.args[1:]))
-            raise pytest.UsageError(f"@pytest.mark.posturelab: only the topology has no name before it, not {more}")
-        if marker.args:
-            (told["topology"],) = marker.args
-    return told
+    is_virtual, seed = _read_setting(config, "time") == "virtual", int(_read_setting(config, "seed"))
+    standard = LabWish(folder=_find_folder(config), virtual=is_virtual, seed=seed)
+    return standard.refine(standard.folder, _read_setting(config, "topology") or None)
 
 
 def _read_setting(config: pytest.Config, name: str) -> str:

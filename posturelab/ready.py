@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,16 +17,28 @@ from rich.text import Text
 from posturelab.control_client import DEFAULT_URL
 from posturelab.journal_line import KIND_COLOURS
 from posturelab.lab import Lab
+from posturelab.node_maker import RunningNode, describe_places
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import PsnNode, SwitchNode
 from posturelab.whole_file import write_whole
 
 
-def write_ready_file(path: Path, *, control: str, ca_certificate: Path, nodes: Mapping[str, dict[str, Any]]) -> None:
-    """Write the ready file so that whoever sees it sees all of it; raises `OSError`."""
-    content = {"control": control, "ca_certificate": str(ca_certificate.absolute()), "nodes": nodes}
-    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+@contextmanager
+def leave_ready_file(
+    path: Path | None, *, control: str, ca_certificate: Path, nodes: Mapping[str, RunningNode]
+) -> Iterator[None]:
+    """Leave the ready file, if one is wanted, while the nodes are up; who sees it sees all of it. Raises `OSError`."""
+    if path is None:
+        yield
+        return
+    certificate = str(ca_certificate.absolute())
+    content = {"control": control, "ca_certificate": certificate, "nodes": describe_places(nodes)}
+    try:
+        write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def print_ready(console: Console, lab: Lab, *, control: str, broker: str) -> None:

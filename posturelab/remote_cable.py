@@ -12,12 +12,19 @@ import os
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientSession, ClientWSTimeout, WSServerHandshakeError
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientWSTimeout,
+    ServerTimeoutError,
+    WebSocketError,
+    WSMsgType,
+    WSServerHandshakeError,
+)
 
 from nac.cable import LinkWatcher
-from nac.journal import Fact
+from nac.journal import Fact, Observer
 from nac.owned_tasks import OwnedTasks
-from radius.observer import Observer
 
 HEARTBEAT = 10.0
 """Seconds between two looks at the other side, which has half as long to answer."""
@@ -83,16 +90,21 @@ class RemoteCable:
                 asyncio.timeout(_PATIENCE) as patience,
                 session.ws_connect(self._url, params=plugged, heartbeat=HEARTBEAT, timeout=bound) as socket,
             ):
-                await self._follow(await socket.receive_json(), first_try)
-                patience.reschedule(None)
                 async for message in socket:
+                    if message.type is WSMsgType.ERROR:
+                        raise message.data
                     await self._follow(message.json(), first_try)
+                    patience.reschedule(None)
         except WSServerHandshakeError as error:
             return f"{self._place} refuses the cable: {_REFUSALS.get(error.status, f'it answers {error.status}')}"
+        except ServerTimeoutError:  # of the heartbeat: to connect at all there is less time than the library gives
+            return f"{self._place} does not answer any more"
         except OSError as error:
             return f"{self._place} does not answer: {os.strerror(error.errno) if error.errno else 'it took too long'}"
-        except (ClientError, TypeError, ValueError, KeyError) as error:
+        except (ClientError, WebSocketError) as error:
             return f"{self._place} breaks the connection off: {type(error).__name__}"
+        except (TypeError, ValueError, KeyError):
+            return f"{self._place} answers as no switch does"
         return f"{self._place} is there no more"
 
     async def _follow(self, told: dict[str, Any], first_try: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,17 +17,14 @@ from nac.binding import AddressInUseError
 from nac.journal import JournalRecord
 from posturelab.action import describe_action, perform
 from posturelab.clock import LabLoop, StandstillError
-from posturelab.expectation import Check, check_step
-from posturelab.lab import ImpossibleActionError, Lab
+from posturelab.expectation import Check, check_step, wait_until
+from posturelab.lab import Lab
+from posturelab.lab_error import ImpossibleActionError
 from posturelab.lab_file import LabFile
-from posturelab.links import choose_broker, link_by_broker
+from posturelab.links import BrokerLinks, choose_broker
 from posturelab.mistake import MistakeWatch
-from posturelab.node_maker import MakeLink
 from posturelab.scenario import Step
 from posturelab.scenario_file import Story
-
-POLL_INTERVAL = timedelta(seconds=1)
-"""How often expectations are looked at while no journal record asks for it."""
 
 _SPARE_BLOCKS = range(1, 64)
 """Where a story goes, in this order so that it goes to the same place again: 127.1, 127.2, ..."""
@@ -134,7 +130,6 @@ class _Telling:
         self._seed = seed
         self._live = live
         self._broker = broker
-        self._news = asyncio.Event()
         self._recent: list[JournalRecord] = []
         self._outcomes: list[StepOutcome] = []
         self._began = time.perf_counter()
@@ -163,12 +158,12 @@ class _Telling:
                     await self._run_step(step)
                 end_listening()
 
-    def _choose_links(self, folder: Path) -> MakeLink | None:
+    def _choose_links(self, folder: Path) -> BrokerLinks | None:
         """Choose links over the broker, apart from those of all other labs and stories; None without one."""
         if self._broker is None:
             return None
         deployment = f"{self._story.topology.name}-story-{secrets.token_hex(4)}"
-        return link_by_broker(self._broker, deployment=deployment, folder=folder, is_lasting=False)
+        return BrokerLinks(self._broker, deployment=deployment, folder=folder, is_lasting=False)
 
     def conclude(self) -> Outcome:
         """Put together what has come of the story."""
@@ -217,18 +212,16 @@ class _Telling:
 
     async def _settle(self, step: Step) -> list[Check]:
         """Wait until all that a step expects holds, or its time is over."""
-        deadline = self._now + step.within
-        while True:
-            self._news.clear()
-            checks = check_step(self._lab, step, self._recent)
-            rest = deadline - self._now
-            if rest <= timedelta(0) or (not step.not_seen and all(check.held for check in checks)):
-                return checks
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(rest, POLL_INTERVAL).total_seconds()):
-                    await self._news.wait()
+
+        def check() -> list[Check]:
+            return check_step(self._lab, step, self._recent)
+
+        def holds() -> bool:
+            return not step.not_seen and all(expectation.held for expectation in check())
+
+        await wait_until(self._lab.journal, holds, within=step.within)
+        return check()
 
     def _note(self, record: JournalRecord) -> None:
         self._recent.append(record)
-        self._news.set()
         self._narrator.tell_record(record.at - self._began_at, record)

@@ -11,19 +11,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Tag, model_validator
+from pydantic import AfterValidator, Field, Tag, model_validator
 
 from agent_emulator.view import AgentStatus
 from mnt.session import SessionState
 from nac.posture import PostureStatus
 from nad_emulator.accounting import StrayRecord
-from posturelab.coa import COMMANDS
+from posturelab.coa_words import COMMANDS
 from posturelab.document import Entry
 from posturelab.duration import Duration
 from posturelab.facts import NO_SESSION, NO_STATUS
+from posturelab.record_query import RecordQuery, check_event
 from posturelab.topology.endpoint import InventoryEntry
 from posturelab.topology.file import DEFAULT
-from posturelab.topology.values import ONE_OR_MANY, Name, Text, one_of
+from posturelab.topology.values import ONE_OR_MANY, Name, Text, Within, lasting, one_of
 
 _HELD = [*(status.value for status in PostureStatus), NO_STATUS, NO_SESSION]
 
@@ -34,26 +35,37 @@ ShownWord = Annotated[str, one_of(["", *(status.shown for status in PostureStatu
 AccessWord = Annotated[str, one_of(["closed", "redirect", "restricted", "open"])]
 
 
-class CoaAction(Entry):
-    """A CoA for an endpoint's session, asked of its owner or of the node named, which may send it `direct`."""
+class OneKeyEntry(Entry):
+    """A mapping of which exactly one key is written."""
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"name one of {', '.join(type(self).model_fields)}")
+        key, value = self.only
+        if value is None:
+            raise ValueError(f"nothing stands at {key}")
+        return self
+
+    @property
+    def only(self) -> tuple[str, Any]:
+        """The key that is written, and what stands there."""
+        (key,) = self.model_fields_set
+        return key, getattr(self, key)
+
+
+class EndpointAction(Entry):
+    """Something that is done to one endpoint."""
 
     endpoint: Name
+
+
+class CoaAction(EndpointAction):
+    """A CoA for an endpoint's session, asked of its owner or of the node named, which may send it `direct`."""
+
     command: Annotated[str, one_of(COMMANDS)] = "reauthenticate"
     psn: Name | None = None
     direct: bool = False
-
-
-class LinkAction(Entry):
-    """A node's link to the others breaks, or is mended."""
-
-    cut: Name | None = None
-    restore: Name | None = None
-
-    @model_validator(mode="after")
-    def _does_one_thing(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("name one of cut, restore")
-        return self
 
 
 class LegEntry(Entry):
@@ -61,70 +73,56 @@ class LegEntry(Entry):
 
     source: Name
     destination: Name
-    drop: float = Field(default=0.0, ge=0, le=1)
-    delay: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(0)
+    drop: Annotated[float, Within(0, 1)] = 0.0
+    delay: Annotated[Duration, lasting("0s", "1h")] = timedelta(0)
 
 
-class FaultAction(Entry):
-    """The network fails a node, or a leg between two: exactly one key."""
+class FaultAction(OneKeyEntry):
+    """The network fails a node, its link to the others, or a leg between two; or that ends."""
 
     cut: Name | None = None
     restore: Name | None = None
     freeze: Name | None = None
     thaw: Name | None = None
+    cut_link: Name | None = None
+    restore_link: Name | None = None
     leg: LegEntry | None = None
 
-    @model_validator(mode="after")
-    def _does_one_thing(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"name one of {', '.join(type(self).model_fields)}")
-        return self
 
-
-class MisdirectAction(Entry):
+class MisdirectAction(EndpointAction):
     """A record of an endpoint's accounting that its switch sends to one server alone, whoever its session is with."""
 
-    endpoint: Name
     send: StrayRecord
     to: Name
 
 
-class NewSessionAction(Entry):
+class NewSessionAction(EndpointAction):
     """A session id that changes while the endpoint stays, the accounting of the old one ended by a stop or not."""
 
-    endpoint: Name
     stop: bool = True
 
 
-class InventoryAction(Entry):
+class InventoryAction(EndpointAction):
     """New software for an endpoint."""
 
-    endpoint: Name
     inventory: InventoryEntry
 
 
-class Action(Entry):
-    """One thing that is done: exactly one key."""
+class Action(OneKeyEntry):
+    """One thing that is done."""
 
     plug: Name | None = None
     unplug: Name | None = None
     rescan: Name | None = None
     stop: Name | None = None
     start: Name | None = None
-    advance: Duration | None = None
+    advance: Annotated[Duration, lasting("1ms", "400d")] | None = None
     coa: CoaAction | None = None
     reauthenticate: Name | None = None
     new_session_id: NewSessionAction | None = None
     misdirect: MisdirectAction | None = None
-    link: LinkAction | None = None
     fault: FaultAction | None = None
     software: InventoryAction | None = None
-
-    @model_validator(mode="after")
-    def _does_one_thing(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"name one of {', '.join(type(self).model_fields)}")
-        return self
 
 
 class DirectoryFacts(Entry):
@@ -151,9 +149,14 @@ class Facts(Entry):
 class Sighting(Entry):
     """A kind of journal record: of this event, by this node, whose facts include these."""
 
-    event: Text
+    event: Annotated[str, AfterValidator(check_event)]
     node: Name | None = None
     facts: dict[Text, str | int | float | bool | None] = Field(default_factory=dict)
+
+    @property
+    def query(self) -> RecordQuery:
+        """Which records are meant."""
+        return RecordQuery(event=self.event, node=self.node, facts=self.facts)
 
 
 Actions = Annotated[Annotated[Action, Tag("one")] | Annotated[tuple[Action, ...], Tag("many")], ONE_OR_MANY]
@@ -162,14 +165,14 @@ Actions = Annotated[Annotated[Action, Tag("one")] | Annotated[tuple[Action, ...]
 class Step(Entry):
     """One step of a story."""
 
-    at: Duration | None = None
-    after: Duration | None = None
+    at: Annotated[Duration, lasting("0s", "400d")] | None = None
+    after: Annotated[Duration, lasting("0s", "400d")] | None = None
     note: Text
     do: Actions = ()
     expect: dict[Name, Facts] = Field(default_factory=dict)
     seen: tuple[Sighting, ...] = ()
     not_seen: tuple[Sighting, ...] = ()
-    within: Duration = timedelta(seconds=5)
+    within: Annotated[Duration, lasting("0s", "400d")] = timedelta(seconds=5)
 
     @model_validator(mode="after")
     def _begins_once(self) -> Self:

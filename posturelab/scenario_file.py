@@ -11,21 +11,30 @@ from posturelab.document import Document, read_document
 from posturelab.duration import render_duration
 from posturelab.faults import OUTSIDE
 from posturelab.input_error import Fault, InputError, Location, Mark
-from posturelab.journal_events import EVENTS
 from posturelab.mistake import LAB
-from posturelab.scenario import Action, Facts, FaultAction, Scenario, Sighting
-from posturelab.topology.checks import Finding, check_name
+from posturelab.scenario import (
+    Action,
+    CoaAction,
+    EndpointAction,
+    Facts,
+    FaultAction,
+    LegEntry,
+    MisdirectAction,
+    OneKeyEntry,
+    Scenario,
+    Sighting,
+)
+from posturelab.topology.checks import Objection, check_name
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.file import open_topology, read_topology, relocate
 from posturelab.topology.model import Topology
-from posturelab.topology.nodes import MntNode, PsnNode
+from posturelab.topology.nodes import PsnNode
 
 _SUFFIXES = (".yaml", ".yml")
 
-_REAL_TIME = {
-    "advance": "cannot be done with --broker: a message broker keeps real time",
-    "link": "cannot be done with --broker: only links over the embedded bus can be cut and restored",
-}
+_NO_LEAP = "cannot be done with --broker: a message broker keeps real time"
+_NO_CUT = "cannot be done with --broker: only links over the embedded bus can be cut and restored"
+_NOT_OVER_BROKER = {"advance": _NO_LEAP, "cut_link": _NO_CUT, "restore_link": _NO_CUT}
 """What no step can do to a lab over a message broker, and why."""
 
 
@@ -67,14 +76,21 @@ def load_story(path: Path) -> Story:
 def check_real_time(story: Story) -> None:
     """Look whether a story can be told over a message broker, which is its own master; raises `InputError`."""
     faults = [
-        story.scenario_document.fault(("steps", number, "do", index, key), text)
+        story.scenario_document.fault(location, text)
         for number, step in enumerate(story.scenario.steps)
         for index, action in enumerate(step.actions)
-        for key, text in _REAL_TIME.items()
-        if getattr(action, key) is not None
+        for location, text in _list_impossible(action, ("steps", number, "do", index))
     ]
     if faults:
         raise InputError(*faults)
+
+
+def _list_impossible(action: OneKeyEntry, place: Location) -> Iterator[Objection]:
+    key, value = action.only
+    if key in _NOT_OVER_BROKER:
+        yield (*place, key), _NOT_OVER_BROKER[key]
+    if isinstance(value, OneKeyEntry):
+        yield from _list_impossible(value, (*place, key))
 
 
 def _read(path: Path, scenario_document: Document, topology_document: Document) -> Story:
@@ -106,8 +122,8 @@ def _open_base(scenario: Scenario, document: Document, folder: Path) -> Document
         raise InputError(document.fault(("topology",), f"{first.mark.file}: {first.text}")) from None
 
 
-def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
-    """List what a scenario says of nodes and events that do not exist, and times that run backwards."""
+def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Objection]:
+    """List what a scenario says of nodes that do not exist, and times that run backwards."""
     endpoints = topology.select(EndpointNode)
     latest = timedelta(0)
     for number, step in enumerate(scenario.steps):
@@ -120,58 +136,58 @@ def _list_faults(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
             yield from _check_action(action, (*place, "do", index), topology)
         for endpoint, facts in step.expect.items():
             yield from check_name((*place, "expect", endpoint), endpoint, endpoints, "endpoint")
-            yield from _check_facts(facts, (*place, "expect", endpoint), topology)
+            yield from check_fact_names(facts, (*place, "expect", endpoint), topology)
         for key, sightings in (("seen", step.seen), ("not_seen", step.not_seen)):
             for index, sighting in enumerate(sightings):
                 yield from _check_sighting(sighting, (*place, key, index), topology)
 
 
-def _check_action(action: Action, place: Location, topology: Topology) -> Iterator[Finding]:
+def _check_action(action: Action, place: Location, topology: Topology) -> Iterator[Objection]:
+    key, value = action.only
+    place = (*place, key)
     endpoints, psns = topology.select(EndpointNode), topology.select(PsnNode)
-    for key in ("plug", "unplug", "rescan", "reauthenticate", "start", "stop"):
-        name = getattr(action, key)
-        known: Iterable[str] = topology.nodes if key in ("start", "stop") else endpoints
-        if name is not None:
-            yield from check_name((*place, key), name, known, "node" if key in ("start", "stop") else "endpoint")
-    for key in ("coa", "software", "misdirect", "new_session_id"):
-        details = getattr(action, key)
-        if details is not None:
-            yield from check_name((*place, key, "endpoint"), details.endpoint, endpoints, "endpoint")
-    if action.coa is not None and action.coa.psn is not None:
-        yield from check_name((*place, "coa", "psn"), action.coa.psn, psns, "policy service node")
-    if action.misdirect is not None:
-        yield from check_name((*place, "misdirect", "to"), action.misdirect.to, psns, "policy service node")
-    for key, name in (action.link.model_dump(exclude_unset=True) if action.link else {}).items():
-        yield from check_name((*place, "link", key), name, _list_sharing(topology), "node with a link")
-    if action.fault is not None:
-        yield from _check_fault(action.fault, (*place, "fault"), topology)
+    match value:
+        case FaultAction():
+            yield from _check_fault(value, place, topology)
+        case str() if key in ("start", "stop"):
+            yield from check_name(place, value, topology.nodes, "node")
+        case str():
+            yield from check_name(place, value, endpoints, "endpoint")
+        case EndpointAction():
+            yield from check_name((*place, "endpoint"), value.endpoint, endpoints, "endpoint")
+    match value:
+        case CoaAction(psn=str(psn)):
+            yield from check_name((*place, "psn"), psn, psns, "policy service node")
+        case MisdirectAction(to=psn):
+            yield from check_name((*place, "to"), psn, psns, "policy service node")
 
 
-def _check_fault(fault: FaultAction, place: Location, topology: Topology) -> Iterator[Finding]:
-    for key in fault.model_fields_set - {"leg"}:
-        yield from check_name((*place, key), getattr(fault, key), topology.nodes, "node")
-    for key, name in (("source", fault.leg.source), ("destination", fault.leg.destination)) if fault.leg else ():
-        yield from check_name((*place, "leg", key), name, (*topology.nodes, OUTSIDE), "node")
+def _check_fault(fault: FaultAction, place: Location, topology: Topology) -> Iterator[Objection]:
+    key, value = fault.only
+    place = (*place, key)
+    match value:
+        case LegEntry():
+            for end in ("source", "destination"):
+                yield from check_name((*place, end), getattr(value, end), (*topology.nodes, OUTSIDE), "node")
+        case _ if key in ("cut_link", "restore_link"):
+            yield from check_name(place, value, topology.list_sharing(), "node with a link")
+        case _:
+            yield from check_name(place, value, topology.nodes, "node")
 
 
-def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> Iterator[Finding]:
-    yield from check_name((*place, "event"), sighting.event, EVENTS, "journal event")
+def _check_sighting(sighting: Sighting, place: Location, topology: Topology) -> Iterator[Objection]:
     if sighting.node is not None:
         yield from check_name((*place, "node"), sighting.node, (*topology.nodes, LAB), "node")
 
 
-def _list_sharing(topology: Topology) -> list[str]:
-    """List the nodes that share what they know with each other."""
-    return [*topology.select(PsnNode), *topology.select(MntNode)]
-
-
-def _check_facts(facts: Facts, place: Location, topology: Topology) -> Iterator[Finding]:
+def check_fact_names(facts: Facts, place: Location, topology: Topology) -> Iterator[Objection]:
+    """Find what is expected of nodes that do not exist, of an endpoint whose facts stand at this place."""
     psns = topology.select(PsnNode)
     if facts.owner is not None:
         yield from check_name((*place, "owner"), facts.owner, psns, "policy service node")
     for name in facts.others:
         yield from check_name((*place, "others", name), name, psns, "policy service node")
     for name, record in facts.directory.items():
-        yield from check_name((*place, "directory", name), name, _list_sharing(topology), "node with a directory")
+        yield from check_name((*place, "directory", name), name, topology.list_sharing(), "node with a directory")
         if record.owner:
             yield from check_name((*place, "directory", name, "owner"), record.owner, psns, "policy service node")

@@ -14,7 +14,7 @@ from nad_emulator.switch import Switch
 from posturelab.facts import observe_all
 from posturelab.lab import Lab
 from posturelab.link_watch import LinkWatch
-from posturelab.node_maker import RunningNode
+from posturelab.node_maker import RunningNode, SharingNode
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import SwitchNode
 from psn.node import PolicyServiceNode
@@ -22,7 +22,6 @@ from psn.node import PolicyServiceNode
 
 def describe_lab(lab: Lab) -> dict[str, Any]:
     """Describe all nodes: caches, directories with live log and accounting report, access ports, agents."""
-    sharing: dict[str, PolicyServiceNode | MonitoringNode] = {**lab.psns, **lab.mnts}
     return {
         "topology": lab.topology.name,
         "seed": lab.seed,
@@ -31,8 +30,8 @@ def describe_lab(lab: Lab) -> dict[str, Any]:
         "psns": {name: _list_sessions(node) for name, node in lab.psns.items()},
         "endpoint_attributes": {name: _list_attributes(node) for name, node in lab.psns.items()},
         "mnts": {name: _describe_monitoring(node) for name, node in lab.mnts.items()},
-        "rsd": {name: _list_records(node) for name, node in sharing.items()},
-        "replication": {name: _describe_replication(node) for name, node in sharing.items()},
+        "rsd": {name: _list_records(node) for name, node in lab.sharing.items()},
+        "replication": {name: _describe_replication(node) for name, node in lab.sharing.items()},
         "links": {name: watch.describe() for name, watch in lab.links.items()},
         "switches": {name: _list_access(switch, lab.topology) for name, switch in lab.switches.items()},
         "endpoints": {name: _plain(endpoint.view()) for name, endpoint in lab.endpoints.items()},
@@ -56,7 +55,7 @@ def describe_node(node: RunningNode, topology: Topology, *, now: datetime, link:
             return head
 
 
-def _describe_sharing(node: PolicyServiceNode | MonitoringNode, link: LinkWatch | None) -> dict[str, Any]:
+def _describe_sharing(node: SharingNode, link: LinkWatch | None) -> dict[str, Any]:
     return {
         "rsd": _list_records(node),
         "replication": _describe_replication(node),
@@ -64,7 +63,7 @@ def _describe_sharing(node: PolicyServiceNode | MonitoringNode, link: LinkWatch 
     }
 
 
-def _describe_replication(node: PolicyServiceNode | MonitoringNode) -> dict[str, Any] | None:
+def _describe_replication(node: SharingNode) -> dict[str, Any] | None:
     """Describe how a replica follows the others, delays in milliseconds; None for a node that has none."""
     if node.replication is None:
         return None
@@ -86,7 +85,7 @@ def _list_attributes(node: PolicyServiceNode) -> list[dict[str, Any]]:
     return [_plain(attribute) for attribute in node.endpoints.list_attributes(range(BUCKETS))]
 
 
-def _list_records(node: PolicyServiceNode | MonitoringNode) -> list[dict[str, Any]]:
+def _list_records(node: SharingNode) -> list[dict[str, Any]]:
     return [_plain(record) for record in node.rsd.list_sessions()]
 
 

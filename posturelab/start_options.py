@@ -1,4 +1,4 @@
-"""What the commands that start something have in common."""
+"""What `posturelab up` and `posturelab node` are told alike by their options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,3 @@ class StartOptions:
     """Whether the journal is not printed."""
     brokers: tuple[str, ...] = ()
     """URLs of the members of one message broker; none leaves it to the topology."""
-    fresh: bool = False
-    """Whether a lab first forgets what its nodes have kept."""
-    plug: bool = False
-    """Whether an endpoint begins with its cable in."""

@@ -1,6 +1,7 @@
 """Where the nodes of a lab keep what outlives them, and how that is forgotten.
 
-``<state>/<topology name>/`` holds ``<node>.sqlite`` with SQLite's own files beside it, and ``<node>.spool``.
+``<state>/<topology name>/`` holds ``<node>.sqlite`` with SQLite's own files beside it, and ``<node>.spool``. What waits
+at a message broker is not here: `posturelab.links` forgets that.
 """
 
 from __future__ import annotations

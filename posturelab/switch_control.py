@@ -15,7 +15,7 @@ from nac.identity import parse_mac
 from nad_emulator.accounting import StrayRecord
 from nad_emulator.switch import PortCable, Switch
 from posturelab.control_server import read_body
-from posturelab.lab import ImpossibleActionError, UnknownNodeError
+from posturelab.lab_error import ImpossibleActionError, UnknownNodeError, possible_on_port
 from posturelab.remote_cable import HEARTBEAT
 from posturelab.snapshot import describe_port
 
@@ -84,19 +84,23 @@ class SwitchControl:
 
     async def _reauthenticate(self, request: web.Request) -> web.Response:
         port, _ = self._find(request)
-        self._switch.reauthenticate(port)
+        with possible_on_port():
+            self._switch.reauthenticate(port)
         return self._show(port)
 
     async def _change_session_id(self, request: web.Request) -> web.Response:
         port, _ = self._find(request)
         body = await read_body(request, _SESSION_BODY, optional=_SESSION_BODY)
-        self._switch.change_session_id(port, sends_stop=body.get("stop", True))
+        with possible_on_port():
+            self._switch.change_session_id(port, sends_stop=body.get("stop", True))
         return self._show(port)
 
     async def _misdirect(self, request: web.Request) -> web.Response:
         port, _ = self._find(request)
         body = await read_body(request, _MISDIRECT_BODY)
-        self._switch.misdirect(port, _read_record(body["send"]), server=body["to"])
+        record = _read_record(body["send"])
+        with possible_on_port():
+            self._switch.misdirect(port, record, server=body["to"])
         return self._show(port)
 
     def _find(self, request: web.Request) -> tuple[str, PortCable]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from posturelab.coa import RequestedCoa, order_coa
 from posturelab.duration import read_duration, render_duration
-from posturelab.lab import Lab, UnknownNodeError
-from posturelab.lab_thread import LabThread
-from posturelab.testing_journal import JournalWatch, wait_until
+from posturelab.expectation import wait_until
+from posturelab.lab import Lab
+from posturelab.lab_error import UnknownNodeError
+from posturelab.lab_thread import LabEndedError, LabThread
+from posturelab.testing_journal import JournalWatch
 from posturelab.testing_nodes import (
     ClockDriver,
     EndpointDriver,
@@ -28,6 +30,9 @@ from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode
 from psn.coa.order import CoaOutcome
 
+__tracebackhide__ = True
+"""What fails is shown where a test has asked for it; pytest leaves out the frames of this module."""
+
 _T = TypeVar("_T")
 _Driver = TypeVar("_Driver", bound=NodeDriver)
 
@@ -36,7 +41,7 @@ class LabDriver:
     """A running lab, its nodes by name or the first of each kind, and what else tests need of it."""
 
     def __init__(self, thread: LabThread, *, seed: int, is_virtual: bool) -> None:
-        """Made by the fixture `lab`, of a thread that runs."""
+        """Made by the fixture `lab`, or by `posturelab_farm`, of a thread that runs."""
         self.topology = thread.lab.topology
         self.seed = seed
         self.is_virtual = is_virtual
@@ -48,6 +53,17 @@ class LabDriver:
     def __repr__(self) -> str:
         return f"<lab {self.topology.name}, {'virtual' if self.is_virtual else 'live'}, seed {self.seed}>"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the lab has neither been stopped nor broken down."""
+        return self._thread.is_running
+
     @property
     def lab(self) -> Lab:
         """The lab itself, for what runs on its thread: coroutines given to `run`, functions given to `call`."""
@@ -55,7 +71,7 @@ class LabDriver:
 
     @property
     def mistakes(self) -> list[str]:
-        """What the lab itself has done wrong; the fixture fails a test for it."""
+        """What the lab itself has done wrong; a test fails for it when the lab is stopped."""
         return self._thread.mistakes
 
     @property
@@ -92,9 +108,8 @@ class LabDriver:
         self, condition: Callable[[Lab], bool], *, within: str | timedelta = "10s", what: str = "the condition"
     ) -> None:
         """Wait until a condition holds, looked at on the lab's thread; raises `AssertionError` with the journal."""
-        __tracebackhide__ = True
         limit = read_duration(within)
-        if not self.run(wait_until(self.lab, lambda: condition(self.lab), within=limit)):
+        if not self.run(wait_until(self.lab.journal, lambda: condition(self.lab), within=limit)):
             raise AssertionError(f"{what} did not come true within {render_duration(limit)}\n{self.journal.show()}")
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -106,8 +121,19 @@ class LabDriver:
         return self._thread.call(function, self.lab)
 
     def stop(self) -> None:
-        """Stop the lab; the fixture does it after the test."""
-        self._thread.stop()
+        """Stop the lab, which the fixture does after the test.
+
+        Raises `LabEndedError` where it has made a mistake, or has broken down and no call has told so.
+        """
+        told = []
+        try:
+            self._thread.stop()
+        except LabEndedError as error:
+            told.append(str(error))
+        if self.mistakes:
+            told.append("the lab has made a mistake: " + "; ".join(self.mistakes))
+        if told:
+            raise LabEndedError("\n".join(told))
 
     def _get(self, kind: type[_Driver], nodes: Mapping[str, object], name: str | None, called: str) -> _Driver:
         chosen = next(iter(nodes), "") if name is None else name

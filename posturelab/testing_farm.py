@@ -1,7 +1,8 @@
 """Where the labs of a test session come from: what a test asks for becomes a topology, and that a running lab.
 
-Each test has a lab of its own, in which nothing of the last one is left. The labs of one session share what is slow to
-make: the topology that was read, the place that was found for it, the authority with its certificates.
+Each lab is new, and nothing of another is left in it. Those that run one after the other share what is slow to make:
+the topology that was read, the place that was found for it, the authority with its certificates. Those that run at the
+same time, as one of a module beside one of a test, share nothing.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nac.binding import AddressInUseError
 from posturelab.document import Document
-from posturelab.input_error import Location, Mark
 from posturelab.lab_thread import LabThread
 from posturelab.testing import LabDriver
+from posturelab.testing_document import build_document
 from posturelab.topology.file import DEFAULT, open_topology, read_topology
 from posturelab.topology.model import Topology
 
-_MARKER = "@pytest.mark.posturelab"
+__tracebackhide__ = True
+"""What fails is shown where a test has asked for it; pytest leaves out the frames of this module."""
+
+MARKER = "@pytest.mark.posturelab"
 _HOME = "127.0."
 _BLOCKS = range(64, 254)
 """Second octets of loopback addresses that labs under test go to, beside those that people start."""
@@ -30,7 +33,10 @@ _BLOCKS = range(64, 254)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabWish:
-    """What a test asks for: a topology by name or path, what is laid over it, how time passes, and the seed."""
+    """What a test asks for: a topology by name or path, what is laid over it, how time passes, and the seed.
+
+    Raises `ValueError` for a value of another type.
+    """
 
     topology: str = DEFAULT
     folder: Path = field(default_factory=Path)
@@ -39,45 +45,94 @@ class LabWish:
     seed: int = 1
     overrides: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.topology, str):
+            raise ValueError(f"the topology is text, a name or a path, not {self.topology!r}")
+        if not isinstance(self.virtual, bool):
+            raise ValueError(f"virtual is True or False, not {self.virtual!r}")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ValueError(f"seed is a whole number, not {self.seed!r}")
+
+    def refine(self, folder: Path, /, *topology: str | None, **words: Any) -> LabWish:
+        """Lay the words of a marker over this wish, whose values stay where a word is missing or None.
+
+        The path of a topology that is named here begins at `folder`. Raises `ValueError` for more than one topology,
+        or a value of another type.
+        """
+        if len(topology) > 1:
+            more = ", ".join(map(repr, topology[1:]))
+            raise ValueError(f"only the topology has no name before it, not {more}")
+        told: dict[str, Any] = {"topology": topology[0]} if topology else {}
+        told |= {word: words.pop(word) for word in ("topology", "virtual", "seed") if word in words}
+        told = {word: value for word, value in told.items() if value is not None}
+        if "topology" in told:
+            told["folder"] = folder
+        return replace(self, **told, overrides=self.overrides | words)
+
 
 class LabFarm:
-    """Starts labs, one at a time."""
+    """Starts labs, as many as there is room for on loopback addresses."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """Keep what the labs write in one folder."""
+    def __init__(self, state_dir: Path, standard: LabWish | None = None) -> None:
+        """Keep what the labs write in one folder; `standard` is what is asked for by those who ask for nothing."""
         self._state_dir = state_dir
+        self._standard = standard or LabWish()
         first = os.getpid() % len(_BLOCKS)
         self._blocks = [*_BLOCKS[first:], *_BLOCKS[:first]]
-        self._topologies: dict[str, Topology] = {}
+        self._drivers: dict[int, LabDriver] = {}
+        self._topologies: dict[tuple[int, str], Topology] = {}
 
-    def start(self, wish: LabWish) -> LabDriver:
-        """Start a lab; raises `posturelab.input_error.InputError` for a topology that is none, `OSError` for addresses.
+    @property
+    def labs(self) -> list[LabDriver]:
+        """The labs that run, in no order."""
+        self._drivers = {block: driver for block, driver in self._drivers.items() if driver.is_running}
+        return list(self._drivers.values())
 
-        Nodes with addresses 127.0.x.y go to 127.b.x.y where nobody else is, so that test sessions run beside each
-        other and beside a lab. Their ports are those of the topology.
+    def start(self, *topology: str, **words: Any) -> LabDriver:
+        """Start a lab as the marker of a test does, with its words; leave it as a context to stop it.
+
+        A topology's path begins where the ini file is. Raises `posturelab.input_error.InputError` for an unusable
+        topology, `ValueError` for wrong words, `OSError` for addresses.
         """
-        key = json.dumps([wish.topology, str(wish.folder), wish.overrides], sort_keys=True)
-        while True:
-            if key not in self._topologies:
-                self._topologies[key] = read_topology(_move(_open(wish), self._blocks[0]))
-            topology = self._topologies[key]
-            thread = LabThread(topology, seed=wish.seed, state_dir=self._state_dir, virtual=wish.virtual)
+        try:
+            return self.grow(self._standard.refine(self._standard.folder, *topology, **words))
+        except ValueError as error:
+            raise error.with_traceback(None) from None  # what the caller has written is wrong: the sentence is enough
+
+    def grow(self, wish: LabWish) -> LabDriver:
+        """Start the lab that somebody wishes; raises as `start` does.
+
+        Nodes with addresses 127.0.x.y go to 127.b.x.y where nobody else is, so that labs run beside each other. Their
+        ports are those of the topology.
+        """
+        busy = len(self.labs)
+        for block in [block for block in self._blocks if block not in self._drivers]:
+            topology = self._read(wish, block)
+            folder = self._state_dir / f"127.{block}"
+            thread = LabThread(topology, seed=wish.seed, state_dir=folder, virtual=wish.virtual)
             try:
                 thread.start()
             except AddressInUseError as error:
-                if not error.address.startswith(f"127.{self._blocks[0]}.") or len(self._blocks) == 1:
+                if not error.address.startswith(f"127.{block}."):
                     raise
-                del self._blocks[0]
-                self._topologies.clear()
+                self._blocks.remove(block)
             else:
-                return LabDriver(thread, seed=wish.seed, is_virtual=wish.virtual)
+                self._drivers[block] = LabDriver(thread, seed=wish.seed, is_virtual=wish.virtual)
+                return self._drivers[block]
+        raise OSError(f"no loopback addresses are left beside {busy} labs of this session and what else runs here")
+
+    def _read(self, wish: LabWish, block: int) -> Topology:
+        """Read the topology of a wish, moved to a block, or take it from an earlier lab there."""
+        key = block, json.dumps([wish.topology, str(wish.folder), wish.overrides], sort_keys=True, default=str)
+        if key not in self._topologies:
+            self._topologies[key] = read_topology(_move(_open(wish), block))
+        return self._topologies[key]
 
 
 def _open(wish: LabWish) -> Document:
     """Open what a test asks for, checked as it was written."""
     below = open_topology(wish.topology, folder=wish.folder)
-    marks = {("over", *place): Mark(_MARKER) for place in _list_places(wish.overrides)}
-    document = below.merge(Document(_MARKER, {"over": wish.overrides}, marks), "over")
+    document = below.merge(build_document(MARKER, {"over": wish.overrides}), "over")
     read_topology(document)
     return document
 
@@ -91,11 +146,3 @@ def _move(document: Document, block: int) -> Document:
     pattern = re.compile(rf"(?<![\d.])(?:{moved})(?!\.?\d)")
     text = pattern.sub(lambda found: f"127.{block}.{found[0].removeprefix(_HOME)}", json.dumps(document.content))
     return replace(document, content=json.loads(text))
-
-
-def _list_places(value: object) -> Iterator[Location]:
-    """List the places of all that is in a plain value."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
-    for step, child in children:
-        yield (step,)
-        yield from ((step, *place) for place in _list_places(child))

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import timedelta
 
 from nac.journal import Fact, JournalRecord
-from posturelab.document import suggest
 from posturelab.duration import read_duration, render_duration
-from posturelab.journal_events import EVENTS
+from posturelab.expectation import wait_until
 from posturelab.journal_log import JournalLog
-from posturelab.lab import Lab
 from posturelab.lab_thread import LabThread
+from posturelab.record_query import RecordQuery, check_writer
 
-POLL_INTERVAL = 1.0
-"""Seconds of lab time after which a condition is looked at again though no journal record asks for it."""
+__tracebackhide__ = True
+"""What fails is shown where a test has asked for it; pytest leaves out the frames of this module."""
 
 LAST = 25
 """Records shown where a test fails."""
-
-
-async def wait_until(lab: Lab, holds: Callable[[], bool], *, within: timedelta) -> bool:
-    """Wait until something holds, at most so long; whether it does."""
-    news = asyncio.Event()
-    end_listening = lab.journal.listen(lambda _: news.set())
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within.total_seconds()):
-                while not holds():
-                    news.clear()
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_INTERVAL):
-                            await news.wait()
-        return holds()
-    finally:
-        end_listening()
 
 
 def render_records(records: Iterable[JournalRecord], kinds: dict[str, str]) -> str:
@@ -72,40 +52,46 @@ class JournalWatch:
     def find(self, event: str, *, node: str | None = None, **facts: Fact) -> list[JournalRecord]:
         """Find the records of an event, by this node if one is named, whose facts include these.
 
-        Raises `ValueError` for an event that no record can have.
+        Raises `ValueError` for an event that no record can have, `UnknownNodeError` for a node that the lab has not.
         """
-        _check(event)
-        return self._thread.call(self._find, event, node, facts)
+        return self._thread.call(self._find, self._ask(event, node, facts))
 
     def wait_for(
         self, event: str, *, node: str | None = None, within: str | timedelta = "5s", **facts: Fact
     ) -> JournalRecord:
-        """Wait for a record, which may be there already; raises `AssertionError` that shows the last ones."""
-        __tracebackhide__ = True
-        if not self._wait(event, node, within, facts):
-            what = f"{_describe(event, node, facts)} was not seen within {render_duration(read_duration(within))}"
-            others = [_describe(event, record.node, record.facts) for record in self.find(event)]
-            raise AssertionError("\n".join([what, *("instead: " + other for other in others[-LAST:]), self.show()]))
-        return self.find(event, node=node, **facts)[0]
+        """Wait for a record, which may be there already; raises `AssertionError` that shows the last ones.
+
+        Raises for unknown words as `find` does.
+        """
+        query = self._ask(event, node, facts)
+        if not self._wait(query, within):
+            what = f"{query} was not seen within {render_duration(read_duration(within))}"
+            others = [RecordQuery(event=event, node=record.node, facts=record.facts) for record in self.find(event)]
+            raise AssertionError("\n".join([what, *(f"instead: {other}" for other in others[-LAST:]), self.show()]))
+        return self._thread.call(self._find, query)[0]
 
     def never(self, event: str, *, node: str | None = None, within: str | timedelta = "5s", **facts: Fact) -> None:
-        """Wait that long and see no such record; raises `AssertionError` that shows the last ones."""
-        __tracebackhide__ = True
-        if self._wait(event, node, within, facts):
-            raise AssertionError(f"{_describe(event, node, facts)} was seen\n{self.show()}")
+        """Wait that long and see no such record; raises `AssertionError` that shows the last ones.
+
+        Raises for unknown words as `find` does.
+        """
+        query = self._ask(event, node, facts)
+        if self._wait(query, within):
+            raise AssertionError(f"{query} was seen\n{self.show()}")
 
     def show(self, count: int = LAST) -> str:
         """Render the last records, with a heading."""
         kinds, records = self._thread.call(self._list_kinds), self.records[-count:]
         return f"The last {len(records)} journal records:\n{render_records(records, kinds)}"
 
-    def _wait(self, event: str, node: str | None, within: str | timedelta, facts: dict[str, Fact]) -> bool:
-        _check(event)
+    def _ask(self, event: str, node: str | None, facts: dict[str, Fact]) -> RecordQuery:
+        if node is not None:
+            check_writer(node, self._thread.lab.nodes)
+        return RecordQuery(event=event, node=node, facts=facts)
 
-        def holds() -> bool:
-            return bool(self._find(event, node, facts))
-
-        return self._thread.run(wait_until(self._thread.lab, holds, within=read_duration(within)))
+    def _wait(self, query: RecordQuery, within: str | timedelta) -> bool:
+        journal, limit = self._thread.lab.journal, read_duration(within)
+        return self._thread.run(wait_until(journal, lambda: bool(self._find(query)), within=limit))
 
     def _list(self) -> list[JournalRecord]:
         journal = self._thread.lab.journal
@@ -114,21 +100,5 @@ class JournalWatch:
     def _list_kinds(self) -> dict[str, str]:
         return {name: node.kind for name, node in self._thread.lab.nodes.items()}
 
-    def _find(self, event: str, node: str | None, facts: dict[str, Fact]) -> list[JournalRecord]:
-        return [
-            record
-            for record in self._list()
-            if record.event == event
-            and node in (None, record.node)
-            and all(name in record.facts and record.facts[name] == value for name, value in facts.items())
-        ]
-
-
-def _check(event: str) -> None:
-    if event not in EVENTS:
-        raise ValueError(f"no journal record has the event {event!r}{suggest(event, EVENTS)}")
-
-
-def _describe(event: str, node: str | None, facts: Mapping[str, Fact]) -> str:
-    told = ", ".join(f"{name}={value}" for name, value in facts.items())
-    return f"{node or 'any node'}: {event}{f' ({told})' if told else ''}"
+    def _find(self, query: RecordQuery) -> list[JournalRecord]:
+        return list(filter(query.matches, self._list()))

@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any
 from mnt.session import MonitoredSession
 from nad_emulator.access_view import AccessView
 from posturelab.action import find_port
+from posturelab.document import suggest
 from posturelab.duration import read_duration, render_duration
-from posturelab.expectation import Check, check_facts
+from posturelab.expectation import Check, check_facts, wait_until
 from posturelab.facts import EndpointFacts, observe_endpoint
+from posturelab.input_error import InputError
+from posturelab.lab_error import ImpossibleActionError, possible_on_port
 from posturelab.scenario import Facts
-from posturelab.testing_journal import wait_until
+from posturelab.scenario_file import check_fact_names
+from posturelab.testing_document import build_document
 from posturelab.topology.endpoint import EndpointNode
+from posturelab.topology.nodes import SwitchNode
 from psn.session import Session
 
 if TYPE_CHECKING:
     from posturelab.lab import Lab
     from posturelab.testing import LabDriver
+
+__tracebackhide__ = True
+"""What fails is shown where a test has asked for it; pytest leaves out the frames of this module."""
 
 
 class NodeDriver:
@@ -62,13 +70,13 @@ class PsnDriver(NodeDriver):
 
     @property
     def authentication_port(self) -> int:
-        """Where Access-Requests go."""
-        return self.ports["authentication"]
+        """Where Access-Requests go; raises `ImpossibleActionError` while the node does not run."""
+        return self._get_port("authentication")
 
     @property
     def accounting_port(self) -> int:
-        """Where Accounting-Requests go."""
-        return self.ports["accounting"]
+        """Where Accounting-Requests go; raises `ImpossibleActionError` while the node does not run."""
+        return self._get_port("accounting")
 
     @property
     def secret(self) -> str:
@@ -79,6 +87,12 @@ class PsnDriver(NodeDriver):
     def sessions(self) -> list[Session]:
         """What its session cache holds."""
         return self._driver.call(lambda lab: list(lab.psns[self.name].sessions))
+
+    def _get_port(self, use: str) -> int:
+        ports = self.ports
+        if not ports:
+            raise ImpossibleActionError(f"{self.name} does not run, and has no port for {use}")
+        return ports[use]
 
 
 class MntDriver(NodeDriver):
@@ -98,7 +112,10 @@ class SwitchDriver(NodeDriver):
     """A switch."""
 
     def access(self, port: str) -> AccessView:
-        """What one of its access ports shows of the session there; raises `KeyError`."""
+        """What one of its access ports shows of the session there; raises `LookupError`."""
+        known = self._driver.topology.select(SwitchNode)[self.name].access_ports
+        if port not in known:
+            raise LookupError(f"{self.name} has no access port {port!r}{suggest(port, known)}")
         return self._driver.call(lambda lab: lab.switches[self.name].access(port))
 
 
@@ -130,11 +147,15 @@ class EndpointDriver(NodeDriver):
         self._driver.run(self._lab.get_endpoint(self.name).rescan())
 
     def reauthenticate(self) -> None:
-        """Let the switch authenticate the session again, as by a timer of its own."""
+        """Let the switch authenticate the session again, as by a timer of its own.
+
+        Raises `ImpossibleActionError` where there is no session.
+        """
 
         def work(lab: Lab) -> None:
             switch, port = find_port(lab, self.name)
-            switch.reauthenticate(port)
+            with possible_on_port():
+                switch.reauthenticate(port)
 
         self._driver.call(work)
 
@@ -142,20 +163,29 @@ class EndpointDriver(NodeDriver):
         """Wait until these facts hold; raises `AssertionError` that names those that do not, and shows the journal.
 
         The facts are those of a scenario's `expect`: agent, owner, psn, others, directory, profile, mnt, mnt_posture,
-        access. Raises `ValueError` for others.
+        access. Raises `ValueError` for others, for words that they never are, and for nodes that do not exist.
         """
-        __tracebackhide__ = True
-        limit = read_duration(within)
-        wanted = Facts.model_validate(facts)
+        limit, wanted = read_duration(within), self._read_facts(facts)
 
         def list_failed(lab: Lab) -> list[Check]:
             return [check for check in check_facts(lab, self.name, wanted) if not check.held]
 
         lab = self._lab
-        if not self._driver.run(wait_until(lab, lambda: not list_failed(lab), within=limit)):
+        if not self._driver.run(wait_until(lab.journal, lambda: not list_failed(lab), within=limit)):
             failed = self._driver.call(list_failed)
             told = "".join(f"\n  {check.fact} should be {check.expected!r}, is {check.actual!r}" for check in failed)
             raise AssertionError(f"{self.name} after {render_duration(limit)}:{told}\n{self._driver.journal.show()}")
+
+    def _read_facts(self, facts: dict[str, Any]) -> Facts:
+        document = build_document("expect", facts)
+        try:
+            wanted = document.validate(Facts)
+        except InputError as error:
+            raise error.with_traceback(None) from None  # what the caller has written is wrong: the sentence is enough
+        faults = [document.fault(*found) for found in check_fact_names(wanted, (), self._driver.topology)]
+        if faults:
+            raise InputError(*faults)
+        return wanted
 
 
 class ClockDriver:

@@ -7,8 +7,7 @@ from html import escape
 
 from aiohttp import web
 
-from nac.binding import bind_tcp
-from nac.http_log import build_http_log
+from nac.http_server import HttpListener
 from nac.runtime import Runtime
 
 _PAGE = """<!doctype html>
@@ -38,24 +37,22 @@ class Website:
         self.ports: dict[str, int] = {}
         self._config = config
         self._runtime = runtime
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener(self._build_application, observe=runtime.observe, event="page-refused")
 
     async def start(self) -> None:
         """Listen; raises `nac.binding.AddressInUseError` or `OSError`."""
-        sock = bind_tcp(self.address, self._config.http_port)
-        application = web.Application()
-        application.router.add_get("/{path:.*}", self._show)
-        logger = build_http_log(self._runtime.observe, event="page-refused")
-        self._runner = web.AppRunner(application, access_log=None, logger=logger)
-        await self._runner.setup()
-        await web.SockSite(self._runner, sock).start()
-        self.ports = {"http": sock.getsockname()[1]}
+        await self._listener.start((self.address, self._config.http_port))
+        (port,) = self._listener.ports
+        self.ports = {"http": port}
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
+
+    def _build_application(self) -> web.Application:
+        application = web.Application()
+        application.router.add_get("/{path:.*}", self._show)
+        return application
 
     async def _show(self, request: web.Request) -> web.Response:
         # not request.url, which raises for a Host that is none; a header may hold octets that are no text either

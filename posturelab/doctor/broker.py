@@ -23,14 +23,14 @@ async def ask_broker(settings: BrokerSettings | None) -> Sequence[BrokerSight]:
 
 async def _ask(settings: BrokerSettings, url: str) -> BrokerSight:
     from ldd.rabbit.connection import BrokerConnection  # the library behind it takes a while
-    from ldd.rabbit.trouble import explain
+    from ldd.rabbit.trouble import explain, is_login_refused
 
     connection = BrokerConnection(settings, url=url, name=_NAME, tls=settings.build_tls_context())
     try:
         async with asyncio.timeout(TIMEOUT):
             await connection.open()
     except Exception as error:
-        return BrokerSight(show_url(url), explain(error))
+        return BrokerSight(show_url(url), explain(error), is_login_refused(error))
     finally:
         await connection.close()
     return BrokerSight(show_url(url))

@@ -20,7 +20,7 @@ def judge_clocks(controls: Sequence[ControlSight], *, window: timedelta | None) 
     for control in controls:
         if control.is_lab and abs(control.ahead) > TOLERANCE:
             yield _note_leap(control.ahead)
-    nodes = [control for control in controls if control.node]
+    nodes = list({control.node: control for control in controls if control.node}.values())
     astray = [control for control in nodes if abs(control.ahead) > TOLERANCE]
     aheads = [control.ahead for control in nodes]
     if len(nodes) > 1 and len(astray) == len(nodes) and max(aheads) - min(aheads) <= TOLERANCE:
@@ -30,7 +30,8 @@ def judge_clocks(controls: Sequence[ControlSight], *, window: timedelta | None) 
     for control in astray:
         yield _judge_node(control, window)
     if nodes and not astray:
-        text = f"the clocks of {len(nodes)} nodes and of this machine agree within {TOLERANCE.seconds} s"
+        whose = f"{len(nodes)} nodes" if len(nodes) > 1 else nodes[0].node
+        text = f"the clocks of {whose} and of this machine agree within {TOLERANCE.seconds} s"
         yield Finding(verdict=Verdict.FINE, check="clock", text=text)
 
 

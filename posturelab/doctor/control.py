@@ -28,9 +28,10 @@ _DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 class ControlDoctor:
     """Asks in one HTTP session; `token` is shown to every API."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, token: str | None, clock: Clock) -> None:
-        """Compare the clocks of others with `clock`."""
+    def __init__(self, session: aiohttp.ClientSession, *, lab: str, token: str | None, clock: Clock) -> None:
+        """Ask about the lab of this name, and compare the clocks of others with `clock`."""
         self._session = session
+        self._lab = lab
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._clock = clock
 
@@ -50,6 +51,10 @@ class ControlDoctor:
                 asked_at = before + (self._clock.now() - before) / 2
                 if status in _DENIALS:
                     return ControlSight(place=place, outcome=Outcome.DENIED, reason=str(ready["error"]))
+                lab = str(ready.get("topology", self._lab))  # a node of an earlier release does not tell it
+                if lab != self._lab:
+                    node = str(ready.get("node", ""))
+                    return ControlSight(place=place, outcome=Outcome.FOREIGN, topology=lab, node=node)
                 _, nodes = await self._get(f"{place.url}/nodes")
                 _, page = await self._get(f"{place.url}/journal?since={_JOURNAL_END}")
                 return _read(place, ready | nodes, asked_at=asked_at, journal_end=int(page["next"]))
@@ -98,7 +103,7 @@ class ControlDoctor:
 
 def _read(place: Place, told: Mapping[str, Any], *, asked_at: datetime, journal_end: int) -> ControlSight:
     """Read what an API has told of itself; raises `KeyError`, `TypeError`, `ValueError` where that is no lab's."""
-    links = told["links"] if "topology" in told else {told["node"]: told["link"]}
+    links = {told["node"]: told["link"]} if "node" in told else told["links"]
     certificate = told.get("ca_certificate")
     return ControlSight(
         place=place,
@@ -107,6 +112,7 @@ def _read(place: Place, told: Mapping[str, Any], *, asked_at: datetime, journal_
         node=told.get("node", ""),
         ahead=datetime.fromisoformat(told["now"]) - asked_at,
         embedded=told.get("bus") == "embedded",
+        addresses={name: str(node["address"]) for name, node in told["nodes"].items()},
         ports={name: dict(node["ports"]) for name, node in told["nodes"].items()},
         links={name: link["reason"] if link else None for name, link in links.items()},
         ca_path=Path(certificate) if certificate else None,

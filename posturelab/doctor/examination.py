@@ -18,7 +18,7 @@ from posturelab.doctor.control import ControlDoctor
 from posturelab.doctor.finding import Finding
 from posturelab.doctor.judgement import judge
 from posturelab.doctor.probes import ask_all
-from posturelab.doctor.sight import ControlSight, Evidence
+from posturelab.doctor.sight import ALIVE, ControlSight, Evidence, Outcome, Service, Sight
 from posturelab.doctor.targets import list_places, list_targets
 from posturelab.input_error import Fault, InputError, Mark
 from posturelab.lab_file import LabFile
@@ -35,16 +35,28 @@ class DoctorOptions:
     ca: Path | None = None
     """The certificate of the lab's authority; None: from the state folder."""
     controls: Sequence[str] = ()
+    """Control APIs that are asked and no others; none: those of the topology."""
+    usual_controls: Sequence[str] = ()
+    """Control APIs that the environment names; those of the topology's nodes are asked as well."""
     brokers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trust:
+    """By which authority certificates are judged, None: by none. An `assumed` one may be another lab's."""
+
+    path: Path | None
+    tls: ssl.SSLContext
+    assumed: bool = False
 
 
 async def examine(lab_file: LabFile, reference: str, *, options: DoctorOptions, clock: Clock) -> list[Finding]:
     """Examine a lab and say what was found; `reference` is what the user called the topology.
 
-    Raises `InputError` for a broker URL that is none, and for an authority that is none.
+    Raises `InputError` for a malformed broker URL, and for a file that has no certificate of an authority.
     """
     settings = choose_broker(lab_file, options.brokers)
-    given = None if options.ca is None else _trust_given(options.ca)
+    given = None if options.ca is None else _Trust(path=options.ca, tls=_trust_given(options.ca))
     async with asyncio.TaskGroup() as group:
         broker = group.create_task(ask_broker(settings))
         evidence = await _look(lab_file.topology, reference, options, given=given, clock=clock)
@@ -52,16 +64,19 @@ async def examine(lab_file: LabFile, reference: str, *, options: DoctorOptions, 
 
 
 async def _look(
-    topology: Topology, reference: str, options: DoctorOptions, *, given: ssl.SSLContext | None, clock: Clock
+    topology: Topology, reference: str, options: DoctorOptions, *, given: _Trust | None, clock: Clock
 ) -> Evidence:
     """Ask control APIs first, because they know of ports; then the ports; then the journals why some were silent."""
     token = topology.control.token
+    places = list_places(topology, _trim(options.controls), _trim(options.usual_controls))
     async with aiohttp.ClientSession() as session:
-        doctor = ControlDoctor(session, token=token, clock=clock)
-        controls = await doctor.ask_all(list_places(topology, [url.rstrip("/") for url in options.controls]))
-        ca_path, tls = (options.ca, given) if given else _choose_authority(options, controls)
-        bound = {name: ports for control in controls for name, ports in control.ports.items()}
-        sights = await ask_all(list_targets(topology, bound), tls)
+        doctor = ControlDoctor(session, lab=topology.name, token=token, clock=clock)
+        controls = await doctor.ask_all(places)
+        trust, other = given or _choose_authority(options, controls), None
+        sights = await ask_all(list_targets(topology, controls), trust.tls)
+        if trust.assumed and _is_other_authority(sights):
+            trust, other = _trust_nobody(), trust.path
+            sights = await _ask_again(sights, trust.tls)
         sights = await doctor.find_complaints(sights, controls)
     return Evidence(
         topology=topology,
@@ -69,7 +84,8 @@ async def _look(
         now=clock.now(),
         controls=tuple(controls),
         sights=tuple(sights),
-        ca_path=ca_path,
+        ca_path=trust.path,
+        other_ca_path=other,
         has_token=token is not None,
     )
 
@@ -84,18 +100,39 @@ def _trust_given(path: Path) -> ssl.SSLContext:
         raise InputError(Fault(Mark("--ca"), "", f"{path} is no certificate of an authority")) from None
 
 
-def _choose_authority(options: DoctorOptions, controls: Iterable[ControlSight]) -> tuple[Path | None, ssl.SSLContext]:
-    """Choose the authority of the state folder that is named, else the one that the lab tells, else the usual one.
+def _trim(urls: Iterable[str]) -> list[str]:
+    return [url.rstrip("/") for url in urls]
 
-    Where none can be read, nothing is verified, and no password is sent to who might be anybody.
-    """
-    told = [control.ca_path for control in controls if control.ca_path is not None]
-    folders = [options.default_state_dir] if options.state_dir is None else [options.state_dir]
-    candidates = [*(told if options.state_dir is None else []), *map(find_root, folders)]
-    for path in candidates:
+
+def _choose_authority(options: DoctorOptions, controls: Iterable[ControlSight]) -> _Trust:
+    """Choose the authority of the state folder that is named, else the one that the lab tells, else the usual one."""
+    candidates: list[tuple[Path, bool]] = []
+    if options.state_dir is not None:
+        candidates.append((find_root(options.state_dir), False))
+    else:
+        candidates += [(control.ca_path, False) for control in controls if control.ca_path is not None]
+        candidates.append((find_root(options.default_state_dir), True))
+    for path, assumed in candidates:
         with suppress(OSError):
-            return path, ssl.create_default_context(cafile=path)
+            return _Trust(path=path, tls=ssl.create_default_context(cafile=path), assumed=assumed)
+    return _trust_nobody()
+
+
+def _trust_nobody() -> _Trust:
+    """Verify nothing, and send no password to who might be anybody."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return None, context
+    return _Trust(path=None, tls=context)
+
+
+def _is_other_authority(sights: Iterable[Sight]) -> bool:
+    """Tell whether an authority has signed none of the certificates that were shown."""
+    shown = {sight.outcome for sight in sights if sight.target.service in {Service.TLS, Service.REST}} & ALIVE
+    return shown == {Outcome.UNTRUSTED}
+
+
+async def _ask_again(sights: Sequence[Sight], tls: ssl.SSLContext) -> list[Sight]:
+    """Ask those again whose certificates were not trusted."""
+    again = iter(await ask_all([sight.target for sight in sights if sight.outcome is Outcome.UNTRUSTED], tls))
+    return [next(again) if sight.outcome is Outcome.UNTRUSTED else sight for sight in sights]

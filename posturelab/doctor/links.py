@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from posturelab.doctor.finding import Finding, Verdict
 from posturelab.doctor.sight import BrokerSight, Evidence
-from posturelab.topology.nodes import MntNode, PsnNode
 
-_START = "start RabbitMQ, or correct its URL: broker.urls of the topology, --broker, or POSTURELAB_BROKER"
+_URL = "broker.urls of the topology, --broker, or POSTURELAB_BROKER"
+_START = f"start RabbitMQ, or correct its URL: {_URL}"
+_LOG_IN = f"correct user and password in its URL ({_URL}); RabbitMQ keeps those of its volume's first start"
 
 
 def judge_links(evidence: Evidence) -> Iterator[Finding]:
@@ -25,9 +26,10 @@ def judge_links(evidence: Evidence) -> Iterator[Finding]:
             return
     else:
         for member in refusing:
-            yield _wrong(f"one member of the broker is not there: {_render(member)}", _START, Verdict.WARNING)
+            text = f"one member of the broker {_say_what_fails(member)}: {_render(member)}"
+            yield _wrong(text, _choose_remedy(member), Verdict.WARNING)
     for node, reason in degraded.items():
-        remedy = "the broker lets this machine in: look at the network between the node and the broker"
+        remedy = "the broker lets this machine in: compare its URL with the node's, and look at the network between"
         yield _wrong(f"its link is degraded: {reason}", remedy if evidence.broker else _START, subject=node)
     yield from _judge_alone([node for node, reason in links.items() if reason is None], evidence)
     if links and not any(reason or reason is None for reason in links.values()):
@@ -51,13 +53,22 @@ def _judge_absent_broker(members: Sequence[BrokerSight], *, up: Sequence[str]) -
     if up:
         text = f"this machine does not get to the broker, but {', '.join(up)} do: {what}"
         return _wrong(text, "nothing, unless this machine is to get there", Verdict.NOTE)
-    text = f"the nodes cannot share sessions, the broker is not there: {what}"
-    return _wrong(text, _START)
+    causes = dict.fromkeys(map(_say_what_fails, members))
+    text = f"the nodes cannot share sessions, the broker {' or '.join(causes)}: {what}"
+    return _wrong(text, "; ".join(dict.fromkeys(map(_choose_remedy, members))))
+
+
+def _say_what_fails(member: BrokerSight) -> str:
+    return "refuses the login" if member.is_refusal else "is not there"
+
+
+def _choose_remedy(member: BrokerSight) -> str:
+    return _LOG_IN if member.is_refusal else _START
 
 
 def _judge_alone(alone: Sequence[str], evidence: Evidence) -> Iterator[Finding]:
     """Judge nodes that were started without a broker."""
-    if not alone or len(_list_sharing(evidence)) < 2:
+    if not alone or len(evidence.topology.list_sharing()) < 2:
         return
     for node in alone:
         remedy = "start it with --broker URL, or name the broker in the topology (broker.urls)"
@@ -66,13 +77,8 @@ def _judge_alone(alone: Sequence[str], evidence: Evidence) -> Iterator[Finding]:
 
 def _list_links(evidence: Evidence) -> dict[str, str | None]:
     """List the links that were told of, of the nodes that can have one."""
-    sharing = _list_sharing(evidence)
     told = {node: reason for control in evidence.controls for node, reason in control.links.items()}
-    return {node: told[node] for node in sharing if node in told}
-
-
-def _list_sharing(evidence: Evidence) -> list[str]:
-    return [*evidence.topology.select(MntNode), *evidence.topology.select(PsnNode)]
+    return {node: told[node] for node in evidence.topology.list_sharing() if node in told}
 
 
 def _render(member: BrokerSight) -> str:

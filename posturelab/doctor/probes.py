@@ -21,6 +21,8 @@ from http import HTTPStatus
 import aiohttp
 
 from nac.binding import find_holder
+from nac.discovery import CA_PATH
+from nac.mnt_api import VERSION_PATH
 from posturelab.doctor.sight import ALIVE, Outcome, Service, Sight, Target
 from psn.internode.call import CallError, NodeCaller
 from radius import attribute
@@ -36,10 +38,6 @@ ATTEMPTS = 2
 
 PAGE_TIMEOUT = 1.0
 """Seconds for the portal's answer after the handshake, within those for its port."""
-
-VERSION_PATH = "/admin/API/mnt/Version"
-CA_PATH = "/ca.pem"
-"""What every portal serves to whoever asks, and no session is touched by."""
 
 _PORTAL = "portal"
 """The use of the port at which browsers are served."""

@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     """Something answers, but not as it should."""
     DENIED = "denied"
     """It answers, but not to whom it does not know."""
+    FOREIGN = "foreign"
+    """It answers for another lab."""
     UNTRUSTED = "untrusted"
     """Its certificate is not of the lab's authority."""
     EXPIRED = "expired"
@@ -90,7 +92,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a control API should be; `node` is empty for one of a whole lab. `given` ones were named by the user."""
+    """Where a control API should be; `node` is empty for one of a whole lab, or where anything may answer.
+
+    `given` ones were named by the user.
+    """
 
     url: str
     node: str = ""
@@ -105,13 +110,15 @@ class ControlSight:
     outcome: Outcome
     reason: str = ""
     topology: str = ""
-    """Of a whole lab, the name of what it runs."""
+    """The name of what is run."""
     node: str = ""
-    """Of a single node, its name."""
+    """Of a single node, its name; empty of a whole lab."""
     ahead: timedelta = timedelta(0)
     """By how much its clock is before this machine's."""
     embedded: bool = False
     """Whether the nodes share a broker in memory."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """The address of each node."""
     ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The bound ports of each node."""
     links: Mapping[str, str | None] = field(default_factory=dict)
@@ -123,15 +130,19 @@ class ControlSight:
     @property
     def is_lab(self) -> bool:
         """Whether it speaks for a whole lab."""
-        return self.topology != ""
+        return self.node == ""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSight:
-    """What was seen at one member of the broker; no reason means that it lets us in."""
+    """What was seen at one member of the broker; no reason means that it lets us in.
+
+    `is_refusal` where it is user and password that it does not accept.
+    """
 
     url: str
     reason: str = ""
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +159,6 @@ class Evidence:
     """One for each URL; none where no broker is named."""
     ca_path: Path | None = None
     """By which certificates were judged; None where the lab's was not found."""
+    other_ca_path: Path | None = None
+    """The authority of another lab, which was found instead."""
     has_token: bool = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from posturelab.assembly import build_switch_config, list_clients
-from posturelab.doctor.sight import Place, Service, Target
+from posturelab.doctor.sight import ControlSight, Place, Service, Target
 from posturelab.topology.model import Node, Topology
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode
 from radius.client_table import ClientTable
@@ -27,19 +27,24 @@ _SERVICES = {
 """How ports are spoken to, by use; a connection is all that is asked of any other."""
 
 
-def list_places(topology: Topology, given: Sequence[str]) -> list[Place]:
-    """List where control APIs should be: those the user has named, else the topology's.
+def list_places(topology: Topology, given: Sequence[str], usual: Sequence[str] = ()) -> list[Place]:
+    """List where control APIs should be: those that are given and no others, else the topology's.
 
-    One of a lab whose port is chosen at start is not among them.
+    `usual` are those of the environment. They stand for the whole lab's, and keep nobody from being asked: in a
+    container it is the node's own. One of a lab whose port is chosen at start is not among the topology's.
     """
     if given:
         return [Place(url=url, given=True) for url in given]
     control = topology.control
-    places = [Place(url=f"http://{_reach(control.address)}:{control.port}")] if control.port else []
+    whole = [Place(url=f"http://{_reach(control.address)}:{control.port}")] if control.port else []
+    own = []
     if control.node_port:
         nodes = topology.nodes.items()
-        places += [Place(url=f"http://{node.address}:{control.node_port}", node=name) for name, node in nodes]
-    return places
+        own = [Place(url=f"http://{node.address}:{control.node_port}", node=name) for name, node in nodes]
+    if usual:
+        known = {place.url for place in own}
+        whole = [Place(url=url, given=True) for url in usual if url not in known]
+    return [*whole, *own]
 
 
 def list_declared(topology: Topology, name: str) -> dict[str, int]:
@@ -47,12 +52,15 @@ def list_declared(topology: Topology, name: str) -> dict[str, int]:
     return dict(_list_ports(topology, topology.nodes[name]))
 
 
-def list_targets(topology: Topology, bound: Mapping[str, Mapping[str, int]]) -> list[Target]:
-    """List every port that can be asked, the bound one where a node has told it."""
+def list_targets(topology: Topology, controls: Sequence[ControlSight]) -> list[Target]:
+    """List every port that can be asked, at the address and by the number that a node has told, if it has."""
+    addresses = {name: address for control in controls for name, address in control.addresses.items()}
+    bound = {name: ports for control in controls for name, ports in control.ports.items()}
     devices = ClientTable(list_clients(topology))
     targets = []
     for name, node in topology.nodes.items():
-        build = partial(Target, node=name, address=node.address, server_name=topology.fqdn(name))
+        address = addresses.get(name, node.address)
+        build = partial(Target, node=name, address=address, server_name=topology.fqdn(name))
         clients = devices
         if isinstance(node, SwitchNode):
             clients = ClientTable(build_switch_config(topology, name).dynamic_author_clients)

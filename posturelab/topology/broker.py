@@ -11,7 +11,7 @@ from pydantic import Field, Tag, model_validator
 from ldd.broker_settings import BrokerSettings, BrokerSettingsError
 from posturelab.document import Entry
 from posturelab.duration import Duration
-from posturelab.topology.values import ONE_OR_MANY, Text, default_of
+from posturelab.topology.values import ONE_OR_MANY, Text, default_of, lasting
 
 Urls = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]
 
@@ -27,7 +27,7 @@ class BrokerEntry(Entry):
     ca: Text | None = None
     certificate: Text | None = None
     key: Text | None = None
-    heartbeat: Duration = default_of(BrokerSettings, "heartbeat")
+    heartbeat: Annotated[Duration, lasting("1s", "1h")] = default_of(BrokerSettings, "heartbeat")
 
     @model_validator(mode="after")
     def _builds(self) -> Self:

@@ -19,15 +19,16 @@ from psn.accept import AcceptTemplate
 from psn.authorization import RADIUS_PREFIX
 from psn.config import DENY_ACCESS, PERMIT_ACCESS, Dacl
 from psn.session import Session
-from radius.dictionary import Dictionary, load
+from radius.dictionary import Dictionary, load_default
 
 _LONGEST_SESSION_ID = 51
 """Characters of the session id that a policy service node makes where a device sends none; a device's has 24."""
 
-Finding = tuple[Location, str]
+Objection = tuple[Location, str]
+"""Where something is wrong, and what; `posturelab.document.Document.fault` adds file and line."""
 
 
-def list_faults(topology: Topology) -> Iterator[Finding]:
+def list_faults(topology: Topology) -> Iterator[Objection]:
     """List every place where a topology contradicts itself."""
     yield from _check_addresses(topology)
     yield from _check_clients(topology)
@@ -40,7 +41,7 @@ def list_faults(topology: Topology) -> Iterator[Finding]:
     yield from _check_posture(topology)
 
 
-def _check_addresses(topology: Topology) -> Iterator[Finding]:
+def _check_addresses(topology: Topology) -> Iterator[Objection]:
     addresses: dict[str, str] = {}
     macs: dict[str, str] = {}
     for name, node in topology.nodes.items():
@@ -54,7 +55,7 @@ def _check_addresses(topology: Topology) -> Iterator[Finding]:
             yield ("hosts", name), "a node has this name"
 
 
-def _check_clients(topology: Topology) -> Iterator[Finding]:
+def _check_clients(topology: Topology) -> Iterator[Objection]:
     """Look for RADIUS clients of which no packet tells one from the other, or that have the name of another."""
     switches, radius = topology.select(SwitchNode), topology.radius
     claims: dict[tuple[str, str | None, str | None], str] = {
@@ -71,7 +72,7 @@ def _check_clients(topology: Topology) -> Iterator[Finding]:
             yield from _explain_claim(place, client, holder)
 
 
-def _explain_claim(place: Location, client: ClientEntry, holder: str) -> Iterator[Finding]:
+def _explain_claim(place: Location, client: ClientEntry, holder: str) -> Iterator[Objection]:
     """Say what of a client is another's already."""
     if client.nas_identifier is not None:
         yield (*place, "nas_identifier"), f"{client.nas_identifier!r} in {client.network} belongs to {holder} already"
@@ -81,7 +82,7 @@ def _explain_claim(place: Location, client: ClientEntry, holder: str) -> Iterato
         yield (*place, "network"), f"{client.network} belongs to {holder} already"
 
 
-def _check_ports(topology: Topology) -> Iterator[Finding]:
+def _check_ports(topology: Topology) -> Iterator[Objection]:
     """Look for two uses of one port on one address."""
     for name, node in topology.nodes.items():
         if isinstance(node, PsnNode):
@@ -93,7 +94,7 @@ def _check_ports(topology: Topology) -> Iterator[Finding]:
             yield from _differ(("nodes", name, "access_ports"), proxies)
 
 
-def _check_node_port(topology: Topology) -> Iterator[Finding]:
+def _check_node_port(topology: Topology) -> Iterator[Objection]:
     """Look for nodes that have a use of their own for the port of their control API."""
     for name, node in topology.nodes.items():
         match node:
@@ -111,13 +112,13 @@ def _check_node_port(topology: Topology) -> Iterator[Finding]:
             yield ("control", "node_port"), f"{name} uses port {topology.control.node_port} itself"
 
 
-def _differ(location: Location, ports: Iterable[int]) -> Iterator[Finding]:
+def _differ(location: Location, ports: Iterable[int]) -> Iterator[Objection]:
     for port, count in Counter(ports).items():
         if port and count > 1:
             yield location, f"port {port} stands here {count} times"
 
 
-def _check_switches(topology: Topology) -> Iterator[Finding]:
+def _check_switches(topology: Topology) -> Iterator[Objection]:
     psns = topology.select(PsnNode)
     for name, switch in topology.select(SwitchNode).items():
         for at, server in enumerate(switch.servers):
@@ -128,7 +129,7 @@ def _check_switches(topology: Topology) -> Iterator[Finding]:
             yield ("nodes", name, "servers"), "a server stands here twice"
 
 
-def _check_endpoints(topology: Topology) -> Iterator[Finding]:
+def _check_endpoints(topology: Topology) -> Iterator[Objection]:
     switches = topology.select(SwitchNode)
     taken: dict[tuple[str, str], str] = {}
     for name, endpoint in topology.select(EndpointNode).items():
@@ -146,12 +147,12 @@ def _check_endpoints(topology: Topology) -> Iterator[Finding]:
             yield from check_name(("nodes", name, "user"), endpoint.user, topology.users, "user")
 
 
-def _check_policy(topology: Topology) -> Iterator[Finding]:
+def _check_policy(topology: Topology) -> Iterator[Objection]:
     policy = topology.policy
     switches = topology.select(SwitchNode).values()
     access_lists = {acl for switch in switches for acl in switch.access_lists}
     dacls = policy.build_dacls()
-    dictionary = load()
+    dictionary = load_default()
     for name, profile in policy.profiles.items():
         place = ("policy", "profiles", name)
         if profile.dacl is not None and profile.dacl not in dacls:
@@ -160,17 +161,17 @@ def _check_policy(topology: Topology) -> Iterator[Finding]:
         if profile.redirect is not None and switches:
             acl = profile.redirect.acl
             yield from check_name((*place, "redirect", "acl"), acl, access_lists, "access list of a switch")
-        faults = list(_check_attributes(place, profile, dictionary))
+        faults = list(_check_attributes(place, profile))
         yield from faults
         if not faults:
             yield from _check_accept(topology, name, dacls.get(profile.dacl or ""), dictionary)
 
 
-def _check_rules(topology: Topology) -> Iterator[Finding]:
+def _check_rules(topology: Topology) -> Iterator[Objection]:
     """Look for rules that ask for what nothing in this lab is or has."""
     profiles = {*topology.policy.profiles, PERMIT_ACCESS, DENY_ACCESS}
     known = _list_known_values(topology)
-    dictionary = load()
+    dictionary = load_default()
     for at, rule in enumerate(topology.policy.rules):
         place: Location = ("policy", "rules", at)
         yield from check_name((*place, "profile"), rule.profile, profiles, "authorization profile")
@@ -215,16 +216,16 @@ def _list_identity_groups(topology: Topology) -> list[str]:
     return [group for user in users for group in user.groups] + of_endpoints
 
 
-def _check_attributes(place: Location, profile: ProfileEntry, dictionary: Dictionary) -> Iterator[Finding]:
+def _check_attributes(place: Location, profile: ProfileEntry) -> Iterator[Objection]:
     """Look for values that do not fit the data types of their attributes."""
     for name, values in profile.attributes.items():
         try:
-            encode_attribute_values(name, values, dictionary)
+            encode_attribute_values(name, values)
         except ValueError as error:
             yield (*place, "attributes", name), str(error)
 
 
-def _check_accept(topology: Topology, name: str, dacl: Dacl | None, dictionary: Dictionary) -> Iterator[Finding]:
+def _check_accept(topology: Topology, name: str, dacl: Dacl | None, dictionary: Dictionary) -> Iterator[Objection]:
     """Build the Access-Accept of a profile for the longest session id there is, and see what does not fit."""
     place = ("policy", "profiles", name)
     portals = [f"{topology.fqdn(psn)}:{node.ports.portal}" for psn, node in topology.select(PsnNode).items()]
@@ -242,7 +243,7 @@ def _check_accept(topology: Topology, name: str, dacl: Dacl | None, dictionary: 
         yield (*place, "redirect"), f"the redirect URL is too long: {error}"
 
 
-def _check_posture(topology: Topology) -> Iterator[Finding]:
+def _check_posture(topology: Topology) -> Iterator[Objection]:
     posture = topology.posture
     for at, policy in enumerate(posture.policies):
         for index, requirement in enumerate(policy.requirements):
@@ -256,13 +257,13 @@ def _check_posture(topology: Topology) -> Iterator[Finding]:
         yield from _check_audience(("posture", "provisioning", at), rule.audience, topology)
 
 
-def _check_audience(place: Location, audience: AudienceEntry, topology: Topology) -> Iterator[Finding]:
+def _check_audience(place: Location, audience: AudienceEntry, topology: Topology) -> Iterator[Objection]:
     groups = _list_identity_groups(topology)
     for index, group in enumerate(audience.groups):
         yield from check_name((*place, "audience", "groups", index), group, groups, "identity group")
 
 
-def check_name(location: Location, name: str, known: Iterable[str], what: str) -> Iterator[Finding]:
+def check_name(location: Location, name: str, known: Iterable[str], what: str) -> Iterator[Objection]:
     """Find a fault where nothing of this name is known, with what may have been meant."""
     choices = list(known)
     if name not in choices:

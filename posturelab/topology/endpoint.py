@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,9 +11,9 @@ from agent_emulator.inventory import Inventory, Product
 from nac.requirement import Category
 from posturelab.document import Entry
 from posturelab.duration import Duration
-from posturelab.topology.nodes import Settings
+from posturelab.topology.nodes import NO_SHORTER_WAIT, Settings
 from posturelab.topology.posture import AgentProfileEntry
-from posturelab.topology.values import Address, Mac, Name, Text, default_of
+from posturelab.topology.values import Address, Mac, Name, Text, default_of, lasting
 
 
 class CableEntry(Entry):
@@ -31,7 +31,7 @@ class ProductEntry(Entry):
     vendor: str = ""
     version: str = ""
     running: bool = True
-    definitions_age: Duration | None = None
+    definitions_age: Annotated[Duration, lasting("0s", "36500d")] | None = None
 
 
 class InventoryEntry(Entry):
@@ -55,11 +55,11 @@ class InventoryEntry(Entry):
 class AgentTimersEntry(Entry):
     """The agent's own times."""
 
-    probe_timeout: Duration = default_of(AgentTimers, "probe_timeout")
-    first_backoff: Duration = default_of(AgentTimers, "first_backoff")
-    redirect_timeout: Duration = default_of(AgentTimers, "redirect_timeout")
-    retry_pause: Duration = default_of(AgentTimers, "retry_pause")
-    posture_timeout: Duration = default_of(AgentTimers, "posture_timeout")
+    probe_timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "1h")] = default_of(AgentTimers, "probe_timeout")
+    first_backoff: Annotated[Duration, lasting(NO_SHORTER_WAIT, "1h")] = default_of(AgentTimers, "first_backoff")
+    redirect_timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "1h")] = default_of(AgentTimers, "redirect_timeout")
+    retry_pause: Annotated[Duration, lasting("1s", "30d")] = default_of(AgentTimers, "retry_pause")
+    posture_timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "1h")] = default_of(AgentTimers, "posture_timeout")
 
 
 class EndpointSettings(Settings):

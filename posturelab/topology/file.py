@@ -47,8 +47,3 @@ def relocate(document: Document, block: int) -> Document:
     """Move every 127.0 address in a document, those in access lists too, to 127.`block`, beside a lab that runs."""
     text = _HOME.sub(f"127.{block}.", json.dumps(document.content))
     return replace(document, content=json.loads(text))
-
-
-def load_topology(reference: str = DEFAULT) -> Topology:
-    """Open, read and check a topology; raises `InputError`."""
-    return read_topology(open_topology(reference))

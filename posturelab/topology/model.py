@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ldd.era import Era
+from posturelab.control_token import check_token
 from posturelab.document import Entry
 from posturelab.topology.broker import BrokerEntry
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode
 from posturelab.topology.policy import PolicyEntry, UserEntry
 from posturelab.topology.posture import PostureEntry
-from posturelab.topology.values import Address, Name, Network, Port, Text, default_of
+from posturelab.topology.values import Address, FixedPort, Name, Network, Port, Text, default_of
 from psn.config import PsnConfig
-from radius.client_table import Client, Switch
+from radius.client_table import Client, Protection
 from radius.secret import Secret
 
 Node = Annotated[PsnNode | MntNode | SwitchNode | EndpointNode | WebNode, Field(discriminator="kind")]
@@ -34,9 +35,9 @@ class ClientEntry(Entry):
     secret: Text = Field(repr=False)
     nas_identifier: Text | None = None
     nas_ip: Address | None = None
-    require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
-    limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
-    coa_port: int = Field(default=default_of(Client, "coa_port"), ge=1, le=65535)
+    require_message_authenticator: Protection = default_of(Client, "require_message_authenticator")
+    limit_proxy_state: Protection = default_of(Client, "limit_proxy_state")
+    coa_port: FixedPort = default_of(Client, "coa_port")
     coa_host: Address | None = None
     groups: tuple[Text, ...] = ()
 
@@ -60,8 +61,8 @@ class RadiusEntry(Entry):
     """The shared secret and protections of the lab's own devices, and who else may speak to it."""
 
     secret: Text = Field(default="testing123", repr=False)
-    require_message_authenticator: Switch = default_of(Client, "require_message_authenticator")
-    limit_proxy_state: Switch = default_of(Client, "limit_proxy_state")
+    require_message_authenticator: Protection = default_of(Client, "require_message_authenticator")
+    limit_proxy_state: Protection = default_of(Client, "limit_proxy_state")
     wildcard_client: bool = True
     """Any device of `wildcard_network` may speak with the lab's secret."""
     wildcard_network: Network = "127.0.0.0/8"
@@ -79,8 +80,8 @@ class ControlEntry(Entry):
 
     address: Address = "127.0.0.1"
     port: Port = 8600
-    node_port: int | None = Field(default=None, ge=1, le=65535)
-    token: Text | None = Field(default=None, repr=False)
+    node_port: FixedPort | None = None
+    token: Annotated[str, AfterValidator(check_token)] | None = Field(default=None, repr=False)
 
     @property
     def is_protected(self) -> bool:
@@ -111,6 +112,10 @@ class Topology(Entry):
     def select(self, kind: type[_Kind]) -> dict[str, _Kind]:
         """Select the nodes of one kind, as declared."""
         return {name: node for name, node in self.nodes.items() if isinstance(node, kind)}
+
+    def list_sharing(self) -> list[str]:
+        """List the nodes that share what they know with each other, monitoring nodes first."""
+        return [*self.select(MntNode), *self.select(PsnNode)]
 
     def fqdn(self, name: str) -> str:
         """Build the DNS name of a node."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mnt.config import MntConfig
 from mnt.retention import RetentionRules
@@ -14,9 +14,12 @@ from nad_emulator.config import SwitchConfig
 from nad_emulator.server_group import MAXIMUM_DEADTIME, DeadCriteria
 from posturelab.document import Entry
 from posturelab.duration import Duration
-from posturelab.topology.values import AclLine, Address, Name, Port, Text, default_of
+from posturelab.topology.values import AclLine, Address, Name, Port, Text, UserName, Within, default_of, lasting
 from psn.config import LogTarget, LogTransport, PsnConfig, PsnPorts, Silence
 from psn.session_cache import Preference
+
+NO_SHORTER_WAIT = "100ms"
+"""What a real network with a busy machine on it can answer in."""
 
 
 class Settings(Entry):
@@ -41,13 +44,13 @@ class PsnSettings(Settings):
     """Settings of a policy service node."""
 
     policy_set: Text = default_of(PsnConfig, "policy_set")
-    session_limit: int = Field(default=default_of(PsnConfig, "session_limit"), ge=1)
+    session_limit: Annotated[int, Within(1, 10_000_000)] = default_of(PsnConfig, "session_limit")
     preference: Preference = default_of(PsnConfig, "preference")
     phantom_on_start: bool = default_of(PsnConfig, "phantom_on_start")
     unknown_endpoints_continue: bool = default_of(PsnConfig, "unknown_endpoints_continue")
-    coa_timeout: Duration = default_of(PsnConfig, "coa_timeout")
-    coa_retransmits: int = Field(default=default_of(PsnConfig, "coa_retransmits"), ge=0, le=10)
-    maximum_in_flight: int = Field(default=default_of(PsnConfig, "maximum_in_flight"), ge=1)
+    coa_timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "30s")] = default_of(PsnConfig, "coa_timeout")
+    coa_retransmits: Annotated[int, Within(0, 10)] = default_of(PsnConfig, "coa_retransmits")
+    maximum_in_flight: Annotated[int, Within(1, 1_000_000)] = default_of(PsnConfig, "maximum_in_flight")
     log_transport: LogTransport = default_of(PsnConfig, "log_transport")
     silence: Silence = default_of(PsnConfig, "silence")
 
@@ -58,27 +61,22 @@ class PsnNode(PsnSettings):
     kind: Literal["psn"]
     address: Address
     ports: PsnPortsEntry = PsnPortsEntry()
-    syslog_maximum_length: int = Field(
-        default=default_of(LogTarget, "maximum_length"), ge=SHORTEST_LENGTH, le=LONGEST_LENGTH
+    syslog_maximum_length: Annotated[int, Within(SHORTEST_LENGTH, LONGEST_LENGTH)] = default_of(
+        LogTarget, "maximum_length"
     )
 
 
 class RetentionEntry(Entry):
     """When the monitoring node forgets a session."""
 
-    without_start: Duration = default_of(RetentionRules, "without_start")
-    after_stop: Duration = default_of(RetentionRules, "after_stop")
-    in_started: Duration = default_of(RetentionRules, "in_started")
-    job_interval: Duration = default_of(RetentionRules, "job_interval")
+    without_start: Annotated[Duration, lasting("1s", "3650d")] = default_of(RetentionRules, "without_start")
+    after_stop: Annotated[Duration, lasting("1s", "3650d")] = default_of(RetentionRules, "after_stop")
+    in_started: Annotated[Duration, lasting("1s", "3650d")] = default_of(RetentionRules, "in_started")
+    job_interval: Annotated[Duration, lasting("1s", "1d")] = default_of(RetentionRules, "job_interval")
     interim_extends_started: bool = default_of(RetentionRules, "interim_extends_started")
 
-    @model_validator(mode="after")
-    def _builds(self) -> Self:
-        self.build()
-        return self
-
     def build(self) -> RetentionRules:
-        """Build the rules; raises `ValueError` for a timer of no length."""
+        """Build the rules."""
         return RetentionRules(**dict(self))
 
 
@@ -86,13 +84,13 @@ class MntSettings(Settings):
     """Settings of a monitoring node."""
 
     syslog_port: Port = default_of(MntConfig, "syslog_port")
-    segment_timeout: Duration = default_of(MntConfig, "segment_timeout")
+    segment_timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "1h")] = default_of(MntConfig, "segment_timeout")
     accounting_creates_sessions: bool = default_of(MntConfig, "accounting_creates_sessions")
-    session_limit: int = Field(default=default_of(MntConfig, "session_limit"), ge=1)
-    live_log_limit: int = Field(default=default_of(MntConfig, "live_log_limit"), ge=1)
-    record_lifetime: Duration = default_of(MntConfig, "record_lifetime")
+    session_limit: Annotated[int, Within(1, 10_000_000)] = default_of(MntConfig, "session_limit")
+    live_log_limit: Annotated[int, Within(1, 1_000_000)] = default_of(MntConfig, "live_log_limit")
+    record_lifetime: Annotated[Duration, lasting("1m", "3650d")] = default_of(MntConfig, "record_lifetime")
     api_port: Port = default_of(MntConfig, "api_port")
-    api_user: Text = default_of(MntConfig, "api_user")
+    api_user: UserName = default_of(MntConfig, "api_user")
     api_password: Text = Field(default=default_of(MntConfig, "api_password"), repr=False)
 
 
@@ -108,38 +106,40 @@ class AccessPortEntry(Entry):
     """An access port of a switch. `proxy_port` is where its data plane listens; `number` 0 derives NAS-Port."""
 
     proxy_port: Port = 0
-    number: int = Field(default=0, ge=0)
-    vlan: int = Field(default=1, ge=1, le=4094)
+    number: Annotated[int, Within(0, 2**32 - 1)] = 0
+    vlan: Annotated[int, Within(1, 4094)] = 1
 
 
 class DeadCriteriaEntry(Entry):
     """IOS: radius-server dead-criteria."""
 
-    time: Duration = default_of(DeadCriteria, "time")
-    tries: int = Field(default=default_of(DeadCriteria, "tries"), ge=1)
+    time: Annotated[Duration, lasting("1s", "2m")] = default_of(DeadCriteria, "time")
+    tries: Annotated[int, Within(1, 100)] = default_of(DeadCriteria, "tries")
 
 
 class SwitchSettings(Settings):
     """Settings of a switch."""
 
-    timeout: Duration = default_of(SwitchConfig, "timeout")
-    retransmit: int = Field(default=default_of(SwitchConfig, "retransmit"), ge=0, le=100)
-    deadtime: Duration = Field(default=default_of(SwitchConfig, "deadtime"), le=MAXIMUM_DEADTIME)
+    timeout: Annotated[Duration, lasting(NO_SHORTER_WAIT, "15m")] = default_of(SwitchConfig, "timeout")
+    retransmit: Annotated[int, Within(0, 100)] = default_of(SwitchConfig, "retransmit")
+    deadtime: Annotated[Duration, Within(timedelta(0), MAXIMUM_DEADTIME)] = default_of(SwitchConfig, "deadtime")
     access_lists: dict[Text, tuple[AclLine, ...]] = Field(default_factory=dict)
-    interim_interval: Duration | None = default_of(SwitchConfig, "interim_interval")
+    interim_interval: Annotated[Duration, lasting("1s", "30d")] | None = default_of(SwitchConfig, "interim_interval")
     accounting: bool = default_of(SwitchConfig, "accounting")
     update_newinfo: bool = default_of(SwitchConfig, "update_newinfo")
     framed_ip_in_access_request: bool = default_of(SwitchConfig, "framed_ip_in_access_request")
-    restart_interval: Duration = default_of(SwitchConfig, "restart_interval")
-    unreachable_interval: Duration = default_of(SwitchConfig, "unreachable_interval")
-    port_bounce: Duration = default_of(SwitchConfig, "port_bounce")
+    restart_interval: Annotated[Duration, lasting("1s", "1d")] = default_of(SwitchConfig, "restart_interval")
+    unreachable_interval: Annotated[Duration, lasting("1s", "1d")] = default_of(SwitchConfig, "unreachable_interval")
+    port_bounce: Annotated[Duration, lasting("0s", "1h")] = default_of(SwitchConfig, "port_bounce")
     coa_port: Port = default_of(SwitchConfig, "coa_port")
     coa_rfc_port: Port = default_of(SwitchConfig, "coa_rfc_port")
     dynamic_authorization: bool = default_of(SwitchConfig, "dynamic_authorization")
     ignore_bounce: bool = default_of(SwitchConfig, "ignore_bounce")
     ignore_disable: bool = default_of(SwitchConfig, "ignore_disable")
     authorize_only: bool = default_of(SwitchConfig, "authorize_only")
-    event_timestamp_window: Duration = default_of(SwitchConfig, "event_timestamp_window")
+    event_timestamp_window: Annotated[Duration, lasting("1s", "1d")] = default_of(
+        SwitchConfig, "event_timestamp_window"
+    )
 
 
 class SwitchNode(SwitchSettings):
@@ -152,12 +152,6 @@ class SwitchNode(SwitchSettings):
     servers: tuple[Name, ...] = ()
     dead_criteria: DeadCriteriaEntry = DeadCriteriaEntry()
     access_ports: dict[Text, AccessPortEntry] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _waits(self) -> Self:
-        if self.timeout <= timedelta(0):
-            raise ValueError("timeout must be longer than nothing")
-        return self
 
 
 class WebNode(Entry):

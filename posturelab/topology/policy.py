@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
 from posturelab.document import Entry, suggest
 from posturelab.duration import Duration
-from posturelab.topology.values import ONE_OR_MANY, AclLine, Text
+from posturelab.topology.values import ONE_OR_MANY, AclLine, Text, lasting
 from psn.authorization import RADIUS_PREFIX, verify_word
 from psn.config import AuthorizationProfile, AuthorizationRule, Condition, Dacl, Redirect, User
-from radius import attribute, dictionary
-from radius.dictionary import DataType, Definition, Dictionary
+from radius import attribute
+from radius.dictionary import DataType, Definition, load_default
 from radius.packet import Attribute
 
 DACL_VERSION = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -37,15 +37,13 @@ _OWN_ATTRIBUTES = frozenset(
 
 
 def _read_condition(word: str) -> str:
-    # only these words need the dictionary, which takes its time to load
     if word.startswith(RADIUS_PREFIX):
         _get_definition(word.removeprefix(RADIUS_PREFIX))
-        return word
-    return verify_word(word, Dictionary(by_type={}, by_name={}))
+    return verify_word(word, load_default())
 
 
 def _get_definition(name: str) -> Definition:
-    known = dictionary.load()
+    known = load_default()
     definition = known.find(name)
     if definition is None:
         hint = suggest(name, [other.name for other in known.by_type.values()])
@@ -73,7 +71,7 @@ def _render_numbers(values: Any) -> Any:
 def _render_number(name: str, value: Any) -> Any:
     many = tuple(value) if isinstance(value, list) else (value,)
     if any(type(one) is int for one in many):
-        definition = dictionary.load().find(name)
+        definition = load_default().find(name)
         if definition is not None and definition.data_type in (DataType.INTEGER, DataType.DATE):
             many = tuple(str(one) if type(one) is int else one for one in many)
     return many if isinstance(value, list) else many[0]
@@ -94,8 +92,9 @@ AttributeValues = Annotated[dict[AttributeName, Words], BeforeValidator(_render_
 """Attributes of a profile with their values."""
 
 
-def encode_attribute_values(name: str, values: str | tuple[str, ...], known: Dictionary) -> list[Attribute]:
+def encode_attribute_values(name: str, values: str | tuple[str, ...]) -> list[Attribute]:
     """Encode one value or several of an attribute; raises `ValueError` where one does not fit the data type."""
+    known = load_default()
     return [known.encode_value(name, value) for value in ((values,) if isinstance(values, str) else values)]
 
 
@@ -126,8 +125,8 @@ class ProfileEntry(Entry):
     accept: bool = True
     dacl: Text | None = None
     redirect: RedirectEntry | None = None
-    session_timeout: Duration | None = None
-    idle_timeout: Duration | None = None
+    session_timeout: Annotated[Duration, lasting("1s", "3650d")] | None = None
+    idle_timeout: Annotated[Duration, lasting("1s", "3650d")] | None = None
     keep_connectivity: bool = True
     vlan: Text | None = None
     filter_id: Text | None = None
@@ -138,12 +137,8 @@ class ProfileEntry(Entry):
     def build(self, name: str) -> AuthorizationProfile:
         """Build the profile as a policy service node is told of it; raises as `encode_attribute_values` does."""
         redirect = self.redirect and Redirect(**dict(self.redirect))
-        known = dictionary.load() if self.attributes else None
         attributes = tuple(
-            encoded
-            for key, values in self.attributes.items()
-            if known is not None
-            for encoded in encode_attribute_values(key, values, known)
+            encoded for key, values in self.attributes.items() for encoded in encode_attribute_values(key, values)
         )
         return AuthorizationProfile(name=name, **(dict(self) | {"redirect": redirect, "attributes": attributes}))
 

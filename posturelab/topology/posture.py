@@ -12,7 +12,7 @@ from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Requirement, RequirementKind, verify_name
 from posturelab.document import Entry
 from posturelab.duration import Duration
-from posturelab.topology.values import Text, default_of
+from posturelab.topology.values import Text, Within, default_of, lasting
 from psn.posture.policy import (
     MAXIMUM_LEASE_DAYS,
     AgentConfiguration,
@@ -96,9 +96,11 @@ class AgentProfileEntry(Entry):
     discovery_host: str = default_of(AgentProfile, "discovery_host")
     call_home: tuple[Text, ...] = default_of(AgentProfile, "call_home")
     server_name_rules: tuple[Text, ...] = default_of(AgentProfile, "server_name_rules")
-    network_transition_delay: Duration = default_of(AgentProfile, "network_transition_delay")
-    backoff_timer_limit: Duration = default_of(AgentProfile, "backoff_timer_limit")
-    remediation_timer: Duration = default_of(AgentProfile, "remediation_timer")
+    network_transition_delay: Annotated[Duration, lasting("2s", "30s")] = default_of(
+        AgentProfile, "network_transition_delay"
+    )
+    backoff_timer_limit: Annotated[Duration, lasting("10s", "10m")] = default_of(AgentProfile, "backoff_timer_limit")
+    remediation_timer: Annotated[Duration, lasting("1m", "5h")] = default_of(AgentProfile, "remediation_timer")
 
     @model_validator(mode="after")
     def _builds(self) -> Self:
@@ -133,7 +135,7 @@ class PostureEntry(Entry):
     """The posture settings of a deployment. Without provisioning rules everyone gets the default agent."""
 
     default_status: Literal["Compliant", "NonCompliant"] = "Compliant"
-    lease_days: int = Field(default=0, ge=0, le=MAXIMUM_LEASE_DAYS)
+    lease_days: Annotated[int, Within(0, MAXIMUM_LEASE_DAYS)] = 0
     requirements: dict[ReportName, RequirementEntry] = Field(default_factory=dict)
     policies: tuple[PosturePolicyEntry, ...] = ()
     configurations: dict[Text, AgentConfigurationEntry] = Field(default_factory=dict)

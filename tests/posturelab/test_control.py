@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from nac.binding import AddressInUseError
 from posturelab.control import LabControl
 from posturelab.control_server import ControlServer
 from posturelab.lab import Lab
@@ -156,6 +155,35 @@ async def test_the_session_directory_is_shown_as_every_node_holds_it(api: Api, l
     assert {(view["owner"], view["posture"]) for view in session["nodes"].values()} == {("psn1", "Compliant")}
 
 
+async def test_the_session_directory_is_shown_of_one_endpoint(api: Api) -> None:
+    for name in ("laptop1", "laptop2"):
+        await api.post(f"/endpoints/{name}/plug")
+    await asyncio.sleep(10)
+    for endpoint in ("laptop2", "0200.0000.1002"):
+        _, told = await api.get(f"/directory?endpoint={endpoint}")
+        assert [session["mac"] for session in told["sessions"]] == ["02:00:00:00:10:02"]
+    assert (await api.get("/directory?endpoint=02-00-00-00-99-99"))[1]["sessions"] == []
+    sentence = "'laptop9' is neither a MAC address nor an endpoint of this lab: laptop1, laptop2"
+    assert await api.get("/directory?endpoint=laptop9") == (400, {"error": sentence})
+
+
+@pytest.mark.parametrize("name", ["psn2", "mnt1"])
+async def test_a_node_that_does_not_run_holds_no_replica(api: Api, lab: Lab, name: str) -> None:
+    """Its object in this process still has what it held, which is nobody's view any more."""
+    await lab.stop_node(name)
+    await api.post("/endpoints/laptop1/plug")
+    await asyncio.sleep(10)
+    _, told = await api.get("/directory")
+    (session,) = told["sessions"]
+    assert (session["differing"], told["not_running"]) == ([], [name])
+    assert name not in session["nodes"]
+    await lab.start_node(name)
+    await asyncio.sleep(5)
+    _, told = await api.get("/directory")
+    assert (told["sessions"][0]["differing"], told["not_running"]) == ([], [])
+    assert name in told["sessions"][0]["nodes"]
+
+
 @pytest.mark.parametrize("endpoint", ["laptop1", "0200.0000.1001"])
 @pytest.mark.parametrize("psn", ["", "psn2"])
 async def test_a_coa_is_sent_by_the_owner_whoever_is_asked(api: Api, lab: Lab, endpoint: str, psn: str) -> None:
@@ -259,7 +287,7 @@ REFUSALS = [
         "/coa",
         '{"endpoint": "laptop1", "command": "kick"}',
         400,
-        "'kick' is not one of reauthenticate, rerun, bounce, disable, disconnect",
+        "'kick' is not one of reauthenticate, reauth, rerun, bounce, disable, disconnect",
     ),
     (
         "/coa",
@@ -326,11 +354,3 @@ async def test_a_token_that_is_no_text_is_refused(campus: Topology, tmp_path: Pa
         assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
         writer.close()
         await server.stop()
-
-
-async def test_a_port_in_use_is_refused(api: Api, lab: Lab) -> None:
-    port = int(api.url.rpartition(":")[2])
-    control = lab.topology.control.model_copy(update={"port": port})
-    lab.topology = lab.topology.model_copy(update={"control": control})
-    with pytest.raises(AddressInUseError):
-        await serve(lab).start()

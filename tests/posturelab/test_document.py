@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
-from posturelab.document import Entry, parse_document, read_document
+from posturelab.document import Entry, read_document
 from posturelab.input_error import Fault, InputError, Mark
+from tests.posturelab.documents import parse_document
 
 
 class Lamp(Entry):
@@ -35,6 +36,11 @@ class House(Entry):
     name: str
     rooms: dict[Word, Annotated[Lamp | Door, Field(discriminator="kind")]] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+class Garden(Entry):
+    house: House | None = None
+    colour: str = "green"
 
 
 def house(text: str) -> House:
@@ -92,6 +98,20 @@ FAULTS = {
     "name: a\x07\n": "house.yaml: malformed YAML: unacceptable character #x0007: control characters are not allowed",
     "notes: " + "[" * 40 + "]" * 40: "house.yaml:1: notes" + "[0]" * 31 + ": is nested deeper than 32 levels",
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("romos: {}\n", "garden.yaml:1: romos: unknown key (did you mean 'house.rooms'?)"),
+        ("color: red\n", "garden.yaml:1: color: unknown key (did you mean 'colour'?)"),
+        ("fence: high\n", "garden.yaml:1: fence: unknown key (known here: colour, house)"),
+    ],
+)
+def test_a_key_that_stands_too_high_is_found_below(text: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_document(text, file="garden.yaml").validate(Garden)
+    assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize(("text", "sentence"), FAULTS.items())

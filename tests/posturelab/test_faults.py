@@ -13,7 +13,8 @@ from nac.journal import JournalRecord
 from nad_emulator.access_view import AccessView
 from posturelab.facts import observe_endpoint
 from posturelab.faults import OUTSIDE
-from posturelab.lab import ImpossibleActionError, Lab, UnknownNodeError
+from posturelab.lab import Lab
+from posturelab.lab_error import ImpossibleActionError, UnknownNodeError
 from posturelab.topology.nodes import PsnNode
 from psn.coa.order import CoaCommand
 from radius.client import NoResponseError, Peer, RadiusClient

@@ -59,3 +59,13 @@ async def test_the_labs_own_endpoints_are_not_foreign(lab: Lab) -> None:
     await lab.get_endpoint("laptop1").plug()
     await asyncio.sleep(10)
     assert observe_foreign(lab) == []
+
+
+async def test_a_session_that_mnt_alone_knows_is_shown_with_its_user_and_mac(lab: Lab) -> None:
+    await send(lab, "psn1", Code.ACCESS_REQUEST, *USER)
+    await asyncio.sleep(1)
+    await send(lab, "psn1", Code.ACCOUNTING_REQUEST, *account(attribute.ACCT_STOP))
+    await asyncio.sleep(1)
+    (facts,) = observe_foreign(lab)
+    assert (facts.psn, facts.mnt, facts.differing) == (NO_SESSION, "Terminated", ())
+    assert (facts.user, facts.mac, facts.address) == ("alice", "02:00:00:00:99:01", "")

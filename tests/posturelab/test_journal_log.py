@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from nac.clock import SystemClock
 from nac.journal import Journal, JournalRecord
-from posturelab.journal_json import describe_record
+from posturelab.journal_json import describe_record, parse_record
 from posturelab.journal_log import JournalLog
 
 RECORD = JournalRecord(
@@ -48,7 +48,7 @@ def test_a_journal_is_followed_from_its_beginning() -> None:
 def test_a_record_of_the_control_api_looks_the_same() -> None:
     live, told = io.StringIO(), io.StringIO()
     JournalLog(live, {"psn1": "psn"}, colour=True).write(RECORD)
-    JournalLog(told, {"psn1": "psn"}, colour=True).write_described(describe_record(RECORD))
+    JournalLog(told, {"psn1": "psn"}, colour=True).write(parse_record(describe_record(RECORD)))
     assert live.getvalue() == told.getvalue()
     assert "\x1b[36mpsn1" in live.getvalue()
 

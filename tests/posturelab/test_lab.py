@@ -10,9 +10,12 @@ import pytest
 
 from nac.binding import AddressInUseError, bind_udp
 from nac.journal import JournalRecord
-from posturelab.lab import Lab, UnknownNodeError
+from posturelab.lab import Lab
+from posturelab.lab_error import UnknownNodeError
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import MntNode, PsnNode
+
+PORT = "GigabitEthernet1/0/1"
 
 
 async def plug_and_settle(lab: Lab, endpoint: str) -> None:
@@ -40,7 +43,7 @@ async def test_nodes_are_born_in_a_fixed_order_with_the_ports_they_were_promised
 async def test_a_laptop_becomes_compliant(lab: Lab) -> None:
     await plug_and_settle(lab, "laptop1")
     assert lab.get_endpoint("laptop1").view().status == "Compliant"
-    assert lab.switches["switch1"].access("GigabitEthernet1/0/1").summary == "open"
+    assert lab.switches["switch1"].access(PORT).summary == "open"
 
 
 async def test_a_port_in_use_stops_the_birth_and_buries_the_born(campus: Topology, tmp_path: Path) -> None:
@@ -64,6 +67,51 @@ async def test_a_reset_forgets_everything_but_ports_and_time(lab: Lab) -> None:
     assert lab.clock.now() >= now
     await plug_and_settle(lab, "laptop1")
     assert lab.get_endpoint("laptop1").view().status == "Compliant"
+
+
+async def test_a_laptop_whose_switch_restarts_begins_anew(lab: Lab) -> None:
+    await plug_and_settle(lab, "laptop1")
+    switch, laptop = lab.switches["switch1"], lab.get_endpoint("laptop1")
+    first = switch.access(PORT).session_id
+    await lab.restart_node("switch1")
+    await asyncio.sleep(10)
+    view = switch.access(PORT)
+    assert (laptop.view().status, view.summary) == ("Compliant", "open")
+    assert view.session_id != first
+    messages = [record.reason for record in lab.journal if record.event == "agent-status"]
+    assert "The network interface is down." in messages
+    assert not [record for record in lab.journal if record.event == "accounting-stop"]
+    held = {session.session_id for session in lab.psns["psn1"].sessions}
+    assert held == {first, view.session_id}, "nobody has told the node that the first one is over"
+
+
+async def test_a_laptop_whose_switch_stays_down_knows_that_it_has_no_link(lab: Lab) -> None:
+    await plug_and_settle(lab, "laptop1")
+    laptop = lab.get_endpoint("laptop1")
+    await lab.stop_node("switch1")
+    assert laptop.view().status == "Not connected"
+    mark = len(lab.journal)
+    await laptop.rescan()
+    await asyncio.sleep(3600)
+    assert laptop.view().status == "Not connected"
+    assert laptop.view().message == "The network interface is down."
+    assert lab.switches["switch1"].access(PORT).summary == "closed"
+    told = {(record.node, record.event) for record in list(lab.journal)[mark:] if record.node != "mnt1"}
+    assert told == {("laptop1", "agent-status")}, "neither the switch nor the agent sends anything"
+
+
+async def test_a_switch_that_restarts_during_a_scan_breaks_it_off(lab: Lab) -> None:
+    scanning = asyncio.Event()
+    stop_listening = lab.journal.listen(lambda record: record.event == "agent-provisioned" and scanning.set())
+    await lab.get_endpoint("laptop1").plug()
+    async with asyncio.timeout(60):
+        await scanning.wait()
+    stop_listening()
+    await lab.restart_node("switch1")
+    assert not [record for record in lab.journal if record.event == "posture-interrupted"], "it has lost more than that"
+    await asyncio.sleep(10)
+    assert lab.get_endpoint("laptop1").view().status == "Compliant"
+    assert lab.switches["switch1"].access(PORT).summary == "open"
 
 
 async def test_two_labs_live_in_one_process(lab: Lab, campus: Topology, tmp_path: Path) -> None:
@@ -103,3 +151,11 @@ def test_the_seed_decides_what_happens_in_which_order(campus: Topology, tmp_path
 
     assert run(1) == run(1)
     assert run(1) != run(2)
+
+
+async def test_nodes_that_share_are_known_and_the_first_monitoring_node_is_the_one_that_counts(lab: Lab) -> None:
+    assert list(lab.sharing) == ["psn1", "psn2", "mnt1"]
+    assert sorted(lab.topology.list_sharing()) == sorted(lab.links) == sorted(lab.sharing)
+    assert lab.find_monitor() is lab.mnts["mnt1"]
+    lab.mnts.clear()
+    assert lab.find_monitor() is None

@@ -49,9 +49,16 @@ def test_a_coa_is_asked_for_and_its_outcome_is_the_exit_status(up: dict[str, Any
     done = call("coa", "reauth", "laptop1", "--from", "psn2", POSTURELAB_CONTROL=control)
     assert done.stdout.startswith("reauth of laptop1 by psn2 by way of psn1: acknowledged, 11223 ")
     assert done.returncode == 0
+    done = call("coa", "reauthenticate", "laptop1", POSTURELAB_CONTROL=control)
+    assert done.stdout.startswith("reauthenticate of laptop1 by psn1: acknowledged, 11223 ")
     (session,) = json.loads(call("directory", "--json", POSTURELAB_CONTROL=control).stdout)["sessions"]
     assert session["differing"] == []
-    assert call("directory", POSTURELAB_CONTROL=control).stdout.splitlines()[2].endswith("psn1, psn2, mnt1")
+    for selection in ([], ["laptop1"], ["0200.0000.1001"]):
+        lines = call("directory", *selection, POSTURELAB_CONTROL=control).stdout.splitlines()
+        assert lines[2].endswith("psn1, psn2, mnt1")
+        assert lines[-1] == "every replica is equal"
+    assert call("directory", "laptop2", POSTURELAB_CONTROL=control).stdout == "no session of laptop2 is shared\n"
+    assert refuse("directory", "a&b/c", POSTURELAB_CONTROL=control).startswith("posturelab: 'a&b/c' is neither a MAC ")
     done = call("coa", "disconnect", "laptop1", "--from", "psn2", "--direct", POSTURELAB_CONTROL=control)
     assert re.match(r"disconnect of laptop1 by psn2: failed, \d+ ", done.stdout)
     assert done.returncode == 1

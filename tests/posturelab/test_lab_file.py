@@ -57,3 +57,15 @@ def test_a_token_given_goes_before_the_one_in_the_file(tmp_path: Path) -> None:
     control = lab_file.place_control("psn1", None)
     assert control is not None
     assert control.token == lab_file.topology.control.token == "other"
+
+
+@pytest.mark.parametrize("token", ["h\u00fcsh", "hush\u20ac"])
+def test_a_token_that_no_header_carries_is_refused_at_start_and_not_shown(tmp_path: Path, token: str) -> None:
+    path = write_lab(tmp_path)
+    with pytest.raises(InputError, match=r"^POSTURELAB_TOKEN: a token stands in an HTTP header: ") as refused:
+        load_lab_file(path, token=token)
+    assert "sh" not in str(refused.value)
+    with pytest.raises(InputError, match=r"control\.token: a token stands in an HTTP header: ") as refused:
+        load_lab_file(write_lab(tmp_path, token=token))
+    assert "hush" not in str(refused.value)
+    assert "h\u00fcsh" not in str(refused.value)

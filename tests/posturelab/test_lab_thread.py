@@ -74,7 +74,7 @@ def test_a_live_lab_goes_on_by_itself(start: Start) -> None:
 
     thread.call(thread.lab.journal.listen, listen)
     thread.run(thread.lab.get_endpoint("laptop1").plug())
-    assert seen.wait(5)
+    assert seen.wait(30)
     assert "Access-Accept" in ask_for_status(thread)
 
 

@@ -33,15 +33,42 @@ def test_one_node_answers_for_itself(campus_file: Path, tmp_path: Path, ready: P
         assert f"control {url}" in line
         assert line.endswith("; it is alone and shares nothing with other nodes: no broker is named (--broker)")
         told = get(f"{url}/ready")
-        assert (told["ready"], told["node"], told["kind"], told["link"]) == (True, "psn1", "psn", None)
+        assert (told["ready"], told["topology"], told["node"]) == (True, "campus", "psn1")
+        assert (told["kind"], told["link"]) == ("psn", None)
         assert get(f"{url}/snapshot")["sessions"] == []
-        assert get(f"{url}/directory") == {"ldd": "posture-sharing", "sessions": []}
-        assert "held by" in call("directory", "--control", url).stdout
+        nothing = {"ldd": "posture-sharing", "nodes": ["psn1"], "not_running": [], "sessions": []}
+        assert get(f"{url}/directory") == get(f"{url}/directory?endpoint=laptop1") == nothing
+        assert call("directory", "laptop1", "--control", url).stdout == "no session of laptop1 is shared\n"
         assert refuse("sessions", "--control", url).startswith("posturelab: this is psn1 alone, and what ")
         assert refuse("journal", "--node", "psn2", "--control", url).endswith("'psn2'; there are: psn1")
-        assert refuse("endpoint", "laptop1", "plug", "--control", url).endswith("Not Found")
-        sentence = "posturelab: 'laptop1' is not a MAC address"
-        assert refuse("coa", "bounce", "laptop1", "--control", url) == sentence
+        sentence = "posturelab: this is psn1: ask laptop1 at its own control API"
+        assert refuse("endpoint", "laptop1", "plug", "--control", url) == sentence
+        sentence = "posturelab: no endpoint is called 'laptop9'; there are: laptop1, laptop2"
+        assert refuse("endpoint", "laptop9", "plug", "--control", url) == sentence
+        sentence = "posturelab: this is psn1 alone, in real time; the clock of a whole lab leaps (posturelab up)"
+        assert refuse("clock", "advance", "8h", "--control", url) == sentence
+        unowned = call("coa", "bounce", "laptop1", "--control", url)
+        assert unowned.stdout.startswith("bounce of laptop1 by psn1: failed, 11206 ")
+        sentence = "posturelab: 'laptop9' is neither a MAC address nor an endpoint of this lab: laptop1, laptop2"
+        assert refuse("coa", "bounce", "laptop9", "--control", url) == sentence
+        sentence = "posturelab: this is psn1: ask psn2 at its own control API, or name no node and psn1 finds the owner"
+        assert refuse("coa", "bounce", "laptop1", "--from", "psn2", "--control", url) == sentence
+        sentence = "posturelab: no policy service node is called 'psn9'; there are: psn1, psn2"
+        assert refuse("coa", "bounce", "laptop1", "--from", "psn9", "--control", url) == sentence
+        stop(process, signal.SIGTERM)
+
+
+def test_a_node_names_the_control_api_of_another(campus_file: Path, tmp_path: Path, ready: Path, block: int) -> None:
+    lab = json.loads(campus_file.read_text())
+    campus_file.write_text(json.dumps(lab | {"control": {"node_port": 8601}}))
+    arguments = ["node", "psn2", "--topology", campus_file, "--state-dir", tmp_path, "--ready-file", ready]
+    with running(*arguments, "--control", f"127.{block}.0.1:0") as process:
+        wait_for_line(process, "ready")
+        url = json.loads(ready.read_text())["control"]
+        said = refuse("endpoint", "laptop1", "plug", "--control", url)
+        assert said == f"posturelab: this is psn2: ask laptop1 at its own control API, http://127.{block}.10.1:8601"
+        said = refuse("coa", "reauth", "laptop1", "--from", "psn1", "--control", url)
+        assert f"ask psn1 at its own control API, http://127.{block}.1.1:8601, or name no node" in said
         stop(process, signal.SIGTERM)
 
 

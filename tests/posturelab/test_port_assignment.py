@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from posturelab.port_assignment import assign_ports
-from posturelab.topology.file import load_topology
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode
+from tests.posturelab.documents import load_topology
 
 
 def list_ports(topology: Topology) -> list[int]:

@@ -10,13 +10,14 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from nac.cable import Cable
 from nac.journal import Journal
 from nac.runtime import Runtime
 from nad_emulator.switch import Switch
 from posturelab import assembly
-from posturelab.clock import LabClock
+from posturelab.clock import LabClock, LabLoop
 from posturelab.control_server import ControlServer
 from posturelab.remote_cable import RemoteCable
 from posturelab.switch_control import SwitchControl
@@ -117,9 +118,54 @@ async def test_a_switch_that_comes_again_has_the_cable_again(jack: Jack) -> None
     assert jack.switch.access(PORT).link == "up"
     assert jack.links == [False, True]
     assert jack.list_reasons("link-down") == [
+        f"{PLACE} is down",
         f"{PLACE} is there no more",
         f"{PLACE} does not answer: Connection refused",
     ]
+
+
+async def test_a_switch_that_hangs_is_told_apart_from_one_that_is_gone(jack: Jack) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, LabLoop)
+    await jack.cable.plug(MAC, LAPTOP)
+    loop.halt([ADDRESS])
+    await wait_until(lambda: not jack.cable.is_up)
+    assert jack.list_reasons("link-down") == [f"{PLACE} does not answer any more"]
+    await asyncio.sleep(30)
+    loop.halt([])
+    await wait_until(lambda: jack.cable.is_up)
+    assert jack.links == [False, True]
+    assert jack.switch.access(PORT).mac == MAC
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x83\x00", "breaks the connection off: WebSocketError"),
+        (b"\x81\x02[]", "answers as no switch does"),
+        (b"\x81\x01x", "answers as no switch does"),
+        (b"\x88\x00", "is there no more"),
+    ],
+    ids=["a frame of an unknown kind", "another message", "no JSON", "a farewell"],
+)
+async def test_a_switch_that_says_something_else_is_told_as_that(jack: Jack, data: bytes, reason: str) -> None:
+    async def speak(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        assert request.transport is not None
+        request.transport.write(data)
+        await socket.receive()
+        return socket
+
+    await jack.stop()
+    settings = ControlEntry(address=ADDRESS, port=NODE_PORT, token="key")
+    routes = [web.get("/ports/{port:.+}/cable", speak)]
+    stranger = ControlServer(settings, routes=routes, observe=jack.journal.writer("switch1"))
+    await stranger.start()
+    await jack.cable.plug(MAC, LAPTOP)
+    await stranger.stop()
+    assert not jack.cable.is_up
+    assert jack.list_reasons("link-down")[0] == f"{PLACE} {reason}"
 
 
 async def test_a_port_that_goes_down_and_comes_up_is_seen_at_the_other_end(jack: Jack) -> None:
@@ -221,6 +267,7 @@ async def test_a_port_authenticates_again_and_renumbers_when_it_is_asked_to(jack
         (f"{PORT}/reauthenticate", None, 409, f"{PORT} has no session"),
         (f"{PORT}/new-session-id", None, 409, f"{PORT} has no session"),
         (f"{PORT}/misdirect", {"send": "stop", "to": "psn1"}, 409, f"{PORT} has no session whose accounting has begun"),
+        (f"{PORT}/misdirect", {"send": "stop", "to": "psn9"}, 409, "switch1 has no RADIUS server named psn9"),
         (f"{PORT}/misdirect", {"send": "start", "to": "psn1"}, 400, "send is interim or stop, not 'start'"),
     ],
 )

@@ -101,12 +101,12 @@ def test_what_no_broker_does_is_named_before_the_story_begins(
 ) -> None:
     write(tmp_path, "a", "redirect")
     with (tmp_path / "a.yaml").open("a") as file:
-        file.write("- note: later\n  do: {advance: 5d}\n- note: cut\n  do: [plug: laptop2, link: {cut: psn1}]\n")
+        file.write("- note: later\n  do: {advance: 5d}\n- note: cut\n  do: [plug: laptop2, fault: {cut_link: psn1}]\n")
     with pytest.raises(InputError) as caught:
         run_scenarios([tmp_path], seed=None, live=True, brokers=["amqp://127.0.0.1:1"], json_file=None, quiet=True)
     assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
         "a.yaml:9: steps[1].do.advance: cannot be done with --broker: a message broker keeps real time",
-        "a.yaml:11: steps[2].do[1].link: "
+        "a.yaml:11: steps[2].do[1].fault.cut_link: "
         "cannot be done with --broker: only links over the embedded bus can be cut and restored",
     ]
     assert capsys.readouterr().out == ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nac.binding import AddressInUseError, bind_udp
-from nac.journal import VOLATILE_FACTS, JournalRecord
+from nac.journal import JournalRecord
 from posturelab.expectation import Check
 from posturelab.journal_events import EVENTS
 from posturelab.lab import Lab
@@ -24,6 +24,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STORIES = {story.path.relative_to(SCENARIOS).as_posix(): story for story in load_stories([SCENARIOS])}
 HEAD = "name: A story\ndescription: of a laptop\n"
 PORT = re.compile(r"(?<=:)\d+|(?<=%3A)\d+")
+VOLATILE_FACTS = frozenset({"port", "log"})
 
 
 class Listener:
@@ -166,8 +167,7 @@ def test_times_are_from_the_beginning_or_from_the_step_before(tell: Teller) -> N
 
 def test_a_live_lab_leaps_too(tell: Teller) -> None:
     outcome = tell("- note: a\n  do: {advance: 5d}\n", live=True)
-    assert outcome.virtual_seconds > 5 * 86400
-    assert outcome.wall_seconds < 10
+    assert outcome.virtual_seconds > 5 * 86400 > outcome.wall_seconds
 
 
 def test_a_live_story_says_for_how_long_it_waits(tell: Teller) -> None:
@@ -185,6 +185,7 @@ COA = "- note: in\n  do: {plug: laptop1}\n  within: 1m\n  expect:\n    laptop1: 
     ("command", "expected"),
     [
         ("reauthenticate", "{access: open, mnt: Started}"),
+        ("reauth", "{access: open, mnt: Started}"),
         ("rerun", "{access: open, mnt: Started}"),
         ("bounce", "{access: closed, mnt: Terminated}"),
         ("disable", "{access: closed, mnt: Terminated}"),
@@ -241,11 +242,11 @@ def test_what_a_switch_does_wrong_can_be_asked_of_it(tell: Teller) -> None:
 
 def test_a_link_that_is_cut_keeps_its_node_from_knowing(tell: Teller) -> None:
     outcome = tell(
-        "- note: cut\n  do: {link: {cut: psn2}}\n"
+        "- note: cut\n  do: {fault: {cut_link: psn2}}\n"
         + COA
         + "- note: known to all but one\n  expect:\n    laptop1:\n      directory:\n"
         "        mnt1: {owner: psn1, posture: Compliant}\n        psn2: {owner: '', posture: ''}\n"
-        "- note: restored\n  do: {link: {restore: psn2}}\n  expect:\n    laptop1:\n"
+        "- note: restored\n  do: {fault: {restore_link: psn2}}\n  expect:\n    laptop1:\n"
         "      directory: {psn2: {owner: psn1, posture: Compliant}}\n"
         "- note: not so\n  within: 0s\n  expect:\n    laptop1: {directory: {psn2: {owner: psn2}}}\n"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
 from posturelab.lab import Lab
 from posturelab.snapshot import describe_lab
+from tests.ldd.replica_node import list_tombstones
 
 
 def list_replicas(lab: Lab) -> list[RadiusSessionDirectory]:
@@ -48,7 +50,7 @@ async def test_a_stop_empties_every_replica_and_leaves_equal_tombstones(lab: Lab
     await lab.get_endpoint("laptop1").unplug()
     await asyncio.sleep(10)
     assert list_shared(lab) == []
-    first, *others = (replica.list_tombstones() for replica in list_replicas(lab))
+    first, *others = (list_tombstones(replica) for replica in list_replicas(lab))
     assert [record.state for record in first] == [RecordState.STOPPED]
     assert all(other == first for other in others)
 
@@ -70,3 +72,23 @@ async def test_a_reset_empties_every_replica(lab: Lab) -> None:
     await asyncio.sleep(10)
     await lab.reset()
     assert list_shared(lab) == []
+
+
+async def test_an_outage_is_one_alarm_with_its_instant_whether_mnt_was_there_or_not(lab: Lab) -> None:
+    assert lab.broker is not None
+    begun = []
+    for is_there in (True, False):
+        if not is_there:
+            await lab.stop_node("mnt1")
+        begun.append(lab.clock.now())
+        lab.faults.cut_link("psn1")
+        await asyncio.sleep(60)
+        if not is_there:
+            await lab.start_node("mnt1")
+        assert len(lab.mnts["mnt1"].alarms.rows) == 1
+        lab.faults.restore_link("psn1")
+        await asyncio.sleep(60)
+    alarms = lab.mnts["mnt1"].alarms.rows
+    assert [(alarm.server, alarm.code) for alarm in alarms] == [("psn1", 61056)] * 2
+    delays = [alarm.event_at - instant for alarm, instant in zip(alarms, begun, strict=True)]
+    assert all(timedelta(milliseconds=-1) < delay <= timedelta() for delay in delays), "to the millisecond"

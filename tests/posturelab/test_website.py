@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
-from nac.binding import AddressInUseError
-from nac.runtime import Runtime
 from posturelab.lab import Lab
-from posturelab.website import Website, WebsiteConfig
 
 
 @pytest_asyncio.fixture
@@ -56,13 +52,3 @@ async def test_access_that_opens_reaches_it_through_the_switch(lab: Lab, session
     await asyncio.sleep(10)
     async with session.get("http://www.lab.test/", proxy=proxy) as response:
         assert "You have reached www.lab.test" in await response.text()
-
-
-async def test_a_port_in_use_is_refused(lab: Lab) -> None:
-    site = lab.websites["web1"]
-    config = WebsiteConfig(name="web2", address=site.address, http_port=site.ports["http"])
-    runtime = Runtime(node="web2", clock=lab.clock, random=random.Random(1), journal=lab.journal)
-    second = Website(config, runtime)
-    with pytest.raises(AddressInUseError):
-        await second.start()
-    await second.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 
 import pytest
 
+from posturelab.control_client import ControlClient
 from posturelab.topology.file import open_topology, relocate
-from tests.posturelab.commands import call, refuse, running, wait_for_line
+from tests.posturelab.commands import PATIENCE, call, refuse, running, wait_for_line
 from tests.rabbitmq_server import RabbitMqServer
 
 Processes = dict[str, subprocess.Popen[str]]
 
-NODES = ("mnt1", "psn1", "psn2", "switch1", "web1")
+LINKED = ("mnt1", "psn1", "psn2")
+NODES = (*LINKED, "switch1", "web1")
 TOKEN = "a-token-of-the-environment"
 
 
@@ -46,7 +49,17 @@ def nodes(
         processes = {name: stack.enter_context(running("node", name, *arguments)) for name in NODES}
         for name, process in processes.items():
             wait_for_line(process, f"{name} ready")
+        for name in LINKED:
+            wait_until_linked(json.loads(nodes_file.read_text())["nodes"][name]["address"])
         yield processes
+
+
+def wait_until_linked(address: str) -> None:
+    """Wait until a node has reached the broker: it is ready without."""
+    deadline = time.monotonic() + PATIENCE
+    while ControlClient(f"http://{address}:8601").get("/ready")["link"]["state"] != "up":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def ask(topology: Path, *arguments: str | Path, status: int, **environment: str) -> list[dict[str, Any]]:
@@ -88,12 +101,22 @@ def test_unusable_input_ends_with_status_2(nodes_file: Path, tmp_path: Path) -> 
     assert refuse("doctor", nodes_file, "--broker", "nonsense").startswith("posturelab: --broker: ")
 
 
+def test_the_topology_may_stand_in_the_environment(nodes_file: Path) -> None:
+    done = call("doctor", POSTURELAB_TOPOLOGY=str(nodes_file))
+    assert done.stdout.startswith(f"wrong    no lab runs: none of the 5 nodes of {nodes_file} answers")
+
+
 def test_nodes_of_their_own_are_followed_through_trouble(
     nodes: Processes, nodes_file: Path, rabbitmq: RabbitMqServer, tmp_path: Path
 ) -> None:
     usual: list[str | Path] = ["--state-dir", tmp_path / "state", "--broker", rabbitmq.url]
-    findings = ask(nodes_file, *usual, status=0)
-    assert "the links of mnt1, psn1, psn2 are up" in [found["text"] for found in findings]
+    own = f"http://{json.loads(nodes_file.read_text())['nodes']['psn1']['address']}:8601"
+    for environment in ({}, {"POSTURELAB_CONTROL": own}):
+        told = [found["text"] for found in ask(nodes_file, *usual, status=0, **environment)]
+        assert "the links of mnt1, psn1, psn2 are up" in told
+        assert "the clocks of 5 nodes and of this machine agree within 5 s" in told
+    told = [found["text"] for found in ask(nodes_file, *usual, "--control", own, status=0)]
+    assert "the clocks of psn1 and of this machine agree within 5 s" in told
     (denied,) = list_wrong(ask(nodes_file, *usual, status=1, POSTURELAB_TOKEN=""))
     text = "a control API answers only to who knows its token, and the token that it is shown is another"
     assert (sorted(denied[0]), denied[1]) == (sorted(NODES), text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,21 @@ async def serve(stack: AsyncExitStack, lab: Lab, *, token: str | None) -> Contro
     stack.push_async_callback(server.stop)
     await server.start()
     return server
+
+
+async def serve_apart(
+    stack: AsyncExitStack, lab: Lab, topology: Topology, clocks: Mapping[str, Clock] | None = None
+) -> list[str]:
+    """Serve a control API for every node, as each has in a process of its own; returns where."""
+    urls = []
+    for name, node in lab.nodes.items():
+        clock = (clocks or {}).get(name, lab.clock)
+        control = NodeControl(node, topology, clock=clock, journal=lab.journal, link=lab.links.get(name))
+        server = ControlServer(lab.topology.control, routes=control.list_routes(), observe=lab.journal.writer(name))
+        stack.push_async_callback(server.stop)
+        await server.start()
+        urls.append(server.url)
+    return urls
 
 
 def build_file(topology: Topology) -> LabFile:
@@ -207,6 +222,42 @@ async def test_a_lab_of_another_name_is_all_that_is_said(check: Examine, lab: La
     assert text.endswith(" runs the lab campus, not office")
 
 
+async def test_a_node_of_another_lab_is_told_by_that_lab(campus: Topology, lab: Lab, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        urls = await serve_apart(stack, lab, campus.model_copy(update={"name": "office"}))
+        options = DoctorOptions(default_state_dir=tmp_path / "state", usual_controls=[f"{urls[1]}/"])
+        findings = await examine(build_file(campus), "campus", options=options, clock=lab.clock)
+    assert list_wrong(findings) == [((), f"at {urls[1]} runs psn1 of the lab office, not of campus")]
+
+
+async def test_nodes_at_other_addresses_than_the_topology_has_are_found_where_they_are(
+    check: Examine, lab: Lab
+) -> None:
+    topology = lab.topology
+    for number, name in enumerate(topology.nodes, 1):
+        topology = change(topology, name, address=f"127.0.9.{number}")
+    names = list(topology.nodes)[:3]
+    text = "; ".join(f"{name} at {lab.nodes[name].address}, not {topology.nodes[name].address}" for name in names)
+    findings = await check(topology)
+    assert list_wrong(findings) == [((), f"another edition of campus runs: {text}; and 4 more")]
+    assert len([finding for finding in findings if finding.check == "ports"]) == 5
+
+
+async def test_an_authority_that_may_be_another_labs_condemns_no_node(
+    campus: Topology, lab: Lab, tmp_path: Path
+) -> None:
+    other = Authority(tmp_path / "other", valid_at=[datetime.now(UTC)]).certificate_path
+    async with AsyncExitStack() as stack:
+        urls = await serve_apart(stack, lab, campus)
+        options = DoctorOptions(default_state_dir=other.parent, controls=urls)
+        findings = await examine(build_file(lab.topology), "campus", options=options, clock=lab.clock)
+    assert list_wrong(findings) == []
+    (note,) = [finding.text for finding in findings if finding.verdict is Verdict.NOTE]
+    assert note.startswith(f"certificates were not verified: the CA in {other} is another lab's; user and password ")
+    assert "api-answered" not in {record.event for record in lab.journal}
+    assert len([finding for finding in findings if finding.check == "ports"]) == 5
+
+
 async def test_other_ports_and_nodes_than_the_topology_has_are_named(check: Examine, lab: Lab) -> None:
     other = change(lab.topology, "mnt1", syslog_port=9)
     other = other.model_copy(update={"nodes": {name: node for name, node in other.nodes.items() if name != "laptop2"}})
@@ -247,14 +298,7 @@ async def test_nodes_of_their_own_are_asked_one_by_one_and_a_clock_astray_is_nam
             return lab.clock.now() + timedelta(minutes=10)
 
     async with AsyncExitStack() as stack:
-        urls = []
-        for name, node in lab.nodes.items():
-            clock = Ahead() if name == "psn2" else lab.clock
-            control = NodeControl(node, campus, clock=clock, journal=lab.journal, link=lab.links.get(name))
-            server = ControlServer(lab.topology.control, routes=control.list_routes(), observe=lab.journal.writer(name))
-            stack.push_async_callback(server.stop)
-            await server.start()
-            urls.append(server.url)
+        urls = await serve_apart(stack, lab, campus, {"psn2": Ahead()})
         options = DoctorOptions(default_state_dir=tmp_path / "state", controls=urls)
         findings = await examine(build_file(lab.topology), "campus", options=options, clock=lab.clock)
     ((subjects, text),) = list_wrong(findings)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posturelab.document import parse_document
 from posturelab.input_error import InputError
 from posturelab.topology.endpoint import EndpointNode
-from posturelab.topology.file import list_shipped, load_topology, open_topology, read_topology, relocate
+from posturelab.topology.file import list_shipped, open_topology, read_topology, relocate
 from posturelab.topology.nodes import PsnNode, SwitchNode
+from tests.posturelab.documents import load_topology, parse_document
 
 
 def refuse(overrides: str) -> str:
@@ -114,19 +114,51 @@ FAULTS = {
     "over:\n  nodes:\n    switch1: {servers: [psn1, psn1]}\n": (
         "test.yaml:3: nodes.switch1.servers: a server stands here twice"
     ),
-    "over:\n  nodes:\n    switch1: {timeout: 0s}\n": "test.yaml:3: nodes.switch1: timeout must be longer than nothing",
+    "over:\n  nodes:\n    switch1: {timeout: 0s}\n": (
+        "test.yaml:3: nodes.switch1.timeout: 0s is outside the range 100ms to 15m"
+    ),
+    "over:\n  nodes:\n    switch1: {deadtime: 10000d}\n": (
+        "test.yaml:3: nodes.switch1.deadtime: 10000d is outside the range 0s to 1d"
+    ),
+    "over:\n  nodes:\n    switch1: {interim_interval: 1ms}\n": (
+        "test.yaml:3: nodes.switch1.interim_interval: 1ms is outside the range 1s to 30d"
+    ),
+    "over:\n  nodes:\n    switch1:\n      access_ports:\n        GigabitEthernet1/0/1: {number: 1099511627776}\n": (
+        "test.yaml:5: nodes.switch1.access_ports.GigabitEthernet1/0/1.number: "
+        "1099511627776 is outside the range 0 to 4294967295"
+    ),
+    "over:\n  nodes:\n    psn1:\n      coa_timeout: 0s\n": (
+        "test.yaml:4: nodes.psn1.coa_timeout: 0s is outside the range 100ms to 30s"
+    ),
+    "over:\n  nodes:\n    mnt1: {record_lifetime: 1ms}\n": (
+        "test.yaml:3: nodes.mnt1.record_lifetime: 1ms is outside the range 1m to 3650d"
+    ),
+    "over:\n  nodes:\n    mnt1: {retention: {job_interval: 1ms}}\n": (
+        "test.yaml:3: nodes.mnt1.retention.job_interval: 1ms is outside the range 1s to 1d"
+    ),
+    "over:\n  nodes:\n    mnt1: {api_user: 'a:b'}\n": (
+        "test.yaml:3: nodes.mnt1.api_user: 'a:b' is no user name for HTTP: use printable characters, and no colon"
+    ),
+    "over:\n  nodes:\n    laptop1: {timers: {first_backoff: 0s}}\n": (
+        "test.yaml:3: nodes.laptop1.timers.first_backoff: 0s is outside the range 100ms to 1h"
+    ),
+    "over:\n  policy:\n    profiles:\n      Full-Access: {session_timeout: 99999d}\n": (
+        "test.yaml:4: policy.profiles.Full-Access.session_timeout: 99999d is outside the range 1s to 3650d"
+    ),
+    "over:\n  control: {node_port: 0}\n": "test.yaml:2: control.node_port: 0 is outside the range 1 to 65535",
+    "over:\n  broker: {heartbeat: 0s}\n": "test.yaml:2: broker.heartbeat: 0s is outside the range 1s to 1h",
     "over:\n  nodes:\n    switch1: {timeout: 5}\n": (
         "test.yaml:3: nodes.switch1.timeout: 5 is not a duration; write for example 500ms, 30s, 5m, 1h30m or 5d"
     ),
     "over:\n  nodes:\n    switch1: {coa_port: 3799}\n": "nodes.switch1.coa_rfc_port: port 3799 stands here 2 times",
     "over:\n  nodes:\n    switch1: {coa_port: 70000}\n": (
-        "test.yaml:3: nodes.switch1.coa_port: 70000 is not less than or equal to 65535"
+        "test.yaml:3: nodes.switch1.coa_port: 70000 is outside the range 0 to 65535"
     ),
     "over:\n  nodes:\n    psn1: {ports: {authentication: [1812, 1812]}}\n": (
         "test.yaml:3: nodes.psn1.ports: port 1812 stands here 2 times"
     ),
     "over:\n  nodes:\n    mnt1: {retention: {after_stop: 0s}}\n": (
-        "test.yaml:3: nodes.mnt1.retention: the retention timer after_stop must be longer than nothing"
+        "test.yaml:3: nodes.mnt1.retention.after_stop: 0s is outside the range 1s to 3650d"
     ),
     "over:\n  nodes:\n    PSN9: {kind: psn, address: 127.0.1.9}\n": (
         "test.yaml:3: nodes.PSN9: 'PSN9' is not a name; use lower-case letters, digits and hyphens"
@@ -184,7 +216,7 @@ FAULTS = {
         "no dictionary knows the attribute 'NAS-Prt' (did you mean 'NAS-Port'?)"
     ),
     "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {radius:NAS-Port: x}}\n": (
-        "test.yaml:4: policy.rules[0].when.radius:NAS-Port: NAS-Port: 'x' is no value of type integer"
+        "test.yaml:4: policy.rules[0].when.radius:NAS-Port: NAS-Port: 'x' is not a value of type integer"
     ),
     "over:\n  policy:\n    rules:\n    - {name: A, profile: Full-Access, when: {user: 5}}\n": (
         "test.yaml:4: policy.rules[0].when.user: 5 is not text; put it in quotes"
@@ -205,7 +237,7 @@ FAULTS = {
     ),
     'over:\n  policy:\n    profiles:\n      Full-Access:\n        attributes: {Session-Timeout: ["60", soon]}\n': (
         "test.yaml:5: policy.profiles.Full-Access.attributes.Session-Timeout: "
-        "Session-Timeout: 'soon' is no value of type integer"
+        "Session-Timeout: 'soon' is not a value of type integer"
     ),
     "over:\n  policy:\n    profiles:\n      Full-Access: {attributes: {Reply-Message: 7}}\n": (
         "test.yaml:4: policy.profiles.Full-Access.attributes.Reply-Message: 7 is not text; put it in quotes"
@@ -222,7 +254,7 @@ FAULTS = {
         "does not fit into an Access-Accept: attribute 18: 260 octets exceed 253"
     ),
     "over:\n  radius:\n    clients:\n      vpn: {network: 192.0.2.7/32, secret: x, coa_port: 0}\n": (
-        "test.yaml:4: radius.clients.vpn.coa_port: 0 is not greater than or equal to 1"
+        "test.yaml:4: radius.clients.vpn.coa_port: 0 is outside the range 1 to 65535"
     ),
     "over:\n  posture:\n    policies:\n    - {name: A, requirements: [B]}\n": (
         "test.yaml:4: posture.policies[0].requirements[0]: no requirement is called 'B' "
@@ -236,9 +268,9 @@ FAULTS = {
         "test.yaml:4: posture.requirements.A.checks[0]: check 'B': say which file"
     ),
     "over:\n  posture:\n    configurations:\n      A: {profile: {backoff_timer_limit: 5s}}\n": (
-        "test.yaml:4: posture.configurations.A.profile: back-off timer limit is 5 s, outside 10..600 s"
+        "test.yaml:4: posture.configurations.A.profile.backoff_timer_limit: 5s is outside the range 10s to 10m"
     ),
-    "over:\n  posture: {lease_days: 366}\n": "test.yaml:2: posture.lease_days: 366 is not less than or equal to 365",
+    "over:\n  posture: {lease_days: 366}\n": "test.yaml:2: posture.lease_days: 366 is outside the range 0 to 365",
     "over:\n  radius:\n    clients:\n      vpn: {network: 127.0.3.1/32, secret: x}\n": (
         "test.yaml:4: radius.clients.vpn.network: 127.0.3.1/32 belongs to switch1 already"
     ),
