@@ -18,6 +18,21 @@ from tests.rabbitmq_server import RabbitMqServer, ServerTls, find_missing
 settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
 
+COLOURING = ("FORCE_COLOR", "NO_COLOR", "COLUMNS")
+NAMING_LABS = (
+    "POSTURELAB_BROKER",
+    "POSTURELAB_CONTAINERS",
+    "POSTURELAB_CONTROL",
+    "POSTURELAB_TOKEN",
+    "POSTURELAB_TOPOLOGY",
+)
+
+
+def pytest_configure() -> None:
+    """Let the environment neither colour nor fold what programs print, nor name anybody's lab."""
+    for name in (*COLOURING, *NAMING_LABS):
+        os.environ.pop(name, None)
+
 
 @pytest.fixture(scope="session")
 def broker_authority() -> trustme.CA:

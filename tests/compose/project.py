@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 HOST = "127.86.0.1"
 TOKEN = "compose-test"
 IMAGE = "posturelab:compose-test"
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds in which everything awaited here happens, on a machine that is busy with other things too."""
 
 LINKED = ("mnt1", "psn1", "psn2", "psn3")
@@ -47,7 +47,7 @@ class ComposeProject:
         }
         os.environ["POSTURELAB_TOKEN"] = TOKEN  # for the control client
 
-    def compose(self, *arguments: str, overlays: Iterable[str] = (), timeout: float = 120) -> str:
+    def compose(self, *arguments: str, overlays: Iterable[str] = (), timeout: float = 300) -> str:
         """Run the compose program on the file and what is laid over it."""
         files = [part for name in ("docker-compose.yml", *overlays) for part in ("--file", str(ROOT / name))]
         return run([*self._compose, *files, *arguments], timeout=timeout, environment=self._environment)

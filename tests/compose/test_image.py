@@ -11,6 +11,9 @@ import pytest
 from tests.compose.engine import docker
 from tests.compose.project import IMAGE, ROOT, ComposeProject
 
+pytestmark = pytest.mark.timeout(900)
+"""The first test builds the image."""
+
 MEGABYTE = 1_000_000
 GOAL = 150
 RUN = ("run", "--rm", "--read-only", "--network", "none")

@@ -9,7 +9,7 @@ import pytest
 from tests.compose.engine import docker
 from tests.compose.project import ComposeProject
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from posturelab.topology.file import load_topology
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode
+from tests.posturelab.documents import load_topology
 
 FOLDER = Path(__file__).parents[2] / "deploy"
 SECRETS = {"posturelab": {"token", "broker"}, "posturelab-authority": {"lab-ca.crt", "lab-ca.key"}}

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from posturelab.document import Document, parse_document
+from posturelab.document import Document
 from posturelab.topology.file import open_topology, read_topology
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import PsnNode
 from radius.client_table import ClientTable
+from tests.posturelab.documents import parse_document
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""The page on topology files names every key that exists, and its true default."""
+"""The page on topology files names every key that exists, its true default and its range."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from posturelab.duration import render_duration
 from posturelab.topology import broker, endpoint, model, nodes, policy, posture
+from posturelab.topology.values import Port, Within
 
 PAGE = Path(__file__).parents[2] / "docs" / "topology.md"
 
@@ -96,3 +97,20 @@ def test_a_section_names_every_key_with_its_default(heading: str) -> None:
     written = read_sections()[heading]
     assert set(written) == set(fields)
     assert {key: default for key, default in written.items() if default not in render_default(fields[key])} == {}
+
+
+def list_ranges(annotation: Any) -> Iterator[Within[Any]]:
+    """List the ranges within an annotation, those of optional values too; that of all ports is told once."""
+    for part in get_args(annotation):
+        if isinstance(part, Within) and part not in get_args(Port):
+            yield part
+        yield from list_ranges(part)
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_a_section_tells_every_range(heading: str) -> None:
+    part = re.split(r"(?m)^##+ ", PAGE.read_text(encoding="utf-8"))[1 + list(SECTIONS).index(heading)]
+    lines = dict(re.findall(r"(?m)^\| `(\w+)` \| [^|]* \| (.*) \|$", part))
+    fields = get_type_hints(SECTIONS[heading], include_extras=True)
+    told = {key: [str(limits) for limits in list_ranges(annotation)] for key, annotation in fields.items()}
+    assert {key: wanted for key, wanted in told.items() for limits in wanted if limits not in lines[key]} == {}

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from posturelab.control_client import ControlClient
+from posturelab.control_client import ControlClient, ControlError
 
 PATIENCE = 45.0
 """Seconds in which everything awaited here happens, on a machine that is busy with other things too."""
@@ -128,8 +128,13 @@ class NodeProcess:
         return self._output.read_text()
 
     async def ask(self, path: str) -> dict[str, Any]:
-        """Ask its control API."""
-        return await asyncio.to_thread(self._client.get, path)
+        """Ask its control API; raises `RuntimeError` with what it said where its process has ended."""
+        try:
+            return await asyncio.to_thread(self._client.get, path)
+        except ControlError as error:
+            if self.is_running:
+                raise
+            raise RuntimeError(f"{self.name} has ended: {self.read_output()}") from error
 
     async def list_shared(self) -> dict[str, dict[str, Any]]:
         """List the sessions in its replica, by id."""

@@ -192,9 +192,13 @@ async def test_second_node_of_a_name_says_so(lab: Lab) -> None:
         (sentence,) = twin.read_output().splitlines()
         assert "psn1.sqlite is in use by another process or node" in sentence
         await namesake.wait_ready()
-        link = (await namesake.ask("/ready"))["link"]
-        assert link["state"] == "degraded"
-        assert link["reason"].endswith("another node named psn1 is connected to the broker")
+
+        async def is_refused() -> bool:
+            link = (await namesake.ask("/ready"))["link"]
+            assert link["state"] == "degraded"
+            return bool(link["reason"].endswith("another node named psn1 is connected to the broker"))
+
+        await wait_until(is_refused, "the second node does not say what is wrong")
     finally:
         namesake.kill()
 

@@ -89,9 +89,7 @@ def test_an_endpoint_by_itself_becomes_compliant_again_after_its_switch_was_kill
     told = [record["event"] for record in ask("laptop1", "/journal")["records"]]
     assert [event for event in told if event.startswith("link-")] == ["link-up", "link-down", "link-down", "link-up"]
 
-    began_at = time.monotonic()
     assert stop(laptop, signal.SIGTERM) == ("laptop1 stopped\n", "")
-    assert time.monotonic() - began_at < 5
     wait_until_unplugged()
 
 

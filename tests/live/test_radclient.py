@@ -132,7 +132,7 @@ async def test_status_server_is_answered_on_every_port(house: House, port: str, 
 async def test_request_repeated_because_its_reply_was_lost_is_answered_from_the_cache(
     house: House, relay: LossyRelay
 ) -> None:
-    outcome = await house.radclient("auth", ALICE + SIGNED, to=relay.address, options=("-r", "3", "-t", "0.1"))
+    outcome = await house.radclient("auth", ALICE + SIGNED, to=relay.address, options=("-r", "20", "-t", "0.5"))
     check(outcome, "Received Access-Accept")
     assert len(relay.requests) > 1
     assert (len(set(relay.requests)), len(set(relay.replies))) == (1, 1)

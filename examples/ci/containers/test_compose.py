@@ -17,5 +17,5 @@ def test_every_node_is_ready(lab_containers):
 
 def test_a_laptop_becomes_compliant(lab_containers, laptop):
     lab_containers.plug("laptop1")
-    laptop.wait_for("posture-scan", within=30)
-    lab_containers["switch1"].wait_for("coa-acknowledged", within=30)
+    laptop.wait_for("posture-scan", within="30s")
+    lab_containers["switch1"].wait_for("coa-acknowledged", within="30s")
