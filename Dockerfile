@@ -28,7 +28,7 @@ COPY --from=build /opt/posturelab /opt/posturelab
 ENV PATH=/opt/posturelab/bin:$PATH PYTHONUNBUFFERED=1 XDG_STATE_HOME=/var/lib
 # A volume takes its owner from here. The import compiles what nodes use of Python's own library: public images of Python
 # ship it without bytecode, and then every start would compile it anew.
-RUN install -d -o 1000 -g 1000 /var/lib/posturelab && python -c 'import ldd.rabbit, posturelab.one_node'
+RUN install -d -o 1000 -g 1000 /var/lib/posturelab && python -c 'import ldd.rabbit, posturelab.commands.one_node'
 USER 1000:1000
 WORKDIR /var/lib/posturelab
 ENTRYPOINT ["posturelab"]

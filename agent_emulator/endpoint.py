@@ -14,8 +14,8 @@ from agent_emulator.inventory import Inventory
 from agent_emulator.posture_agent import PostureAgent
 from agent_emulator.view import AgentStatus, AgentView
 from nac.cable import Cable
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 
 _AT_ONCE = timedelta(0)
 _INTERFACE_DOWN = "The network interface is down."

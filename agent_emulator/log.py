@@ -12,8 +12,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from agent_emulator.discovery import Target
-from nac.clock import Clock
 from nac.discovery import DiscoveryAnswer
+from nac.node.clock import Clock
 
 LIMIT = 2_000
 """Lines kept."""

@@ -26,11 +26,11 @@ from agent_emulator.web_client import UnreachableError, WebClient
 from nac.cable import Cable
 from nac.dialogue import RequirementResult
 from nac.discovery import PORTAL_PORT, AgentIdentity, DiscoveryAnswer, DiscoveryRequest, render_user_agent
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
 from nac.posture_answer import FinalAnswer
 from nac.posture_message import MalformedMessageError
 from nac.requirement import Outcome, Requirement, RequirementKind
-from nac.runtime import Runtime
 
 _BYPASSING = "Bypassing AnyConnect scan, your network is configured to use Cisco NAC Agent"
 

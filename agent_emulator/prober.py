@@ -16,7 +16,6 @@ from agent_emulator.log import NOT_REACHABLE, OPERATION_SUCCESS, AgentLog, Place
 from agent_emulator.server_trust import ServerTrust
 from agent_emulator.stage_two import StageTwo
 from agent_emulator.web_client import UnreachableError, WebClient
-from nac.clock import Clock
 from nac.discovery import (
     REDIRECT_PROBE_PATH,
     REDIRECT_PROBE_QUERY,
@@ -25,6 +24,7 @@ from nac.discovery import (
     decode_answer,
     encode_request,
 )
+from nac.node.clock import Clock
 from nac.posture_message import MalformedMessageError
 
 _OK = 200

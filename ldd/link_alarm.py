@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ldd.link import Link, LinkEvent
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 
 REASON_LIMIT = 100
 """Reasons of one outage that are told."""

@@ -13,7 +13,7 @@ from ldd.envelope import EnvelopeError, RecordMessage, Sequences
 from ldd.link import LinkEvent, Receiver, Subscriber, Watcher
 from ldd.outbox import Outbox
 from ldd.spool import read_spool, write_spool
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 
 FAREWELL_TIMEOUT = 2.0
 """Seconds for which a link that stops waits for what is under way."""

@@ -13,7 +13,7 @@ from ldd.era import Era
 from ldd.link import Link
 from ldd.link_alarm import LinkAlarm, RaiseAlarm
 from ldd.replication import Replication
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 
 
 class Membership:

@@ -18,8 +18,8 @@ from ldd.era import Era
 from ldd.link import Link
 from ldd.lsd_log import render_published
 from ldd.record import TOPIC, RecordState, SessionRecord, encode_record
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 
 _TICK = timedelta(microseconds=1)
 _get_shared = attrgetter("mac", "calling_station_id", "addresses", "nas_ip", "nas_ipv6", "state", "acct_session_id")

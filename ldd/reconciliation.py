@@ -33,7 +33,7 @@ from ldd.digest import (
 from ldd.link import Json, Link, LinkEvent
 from ldd.replica import Replica
 from ldd.retelling import COALESCING_DELAY, Retelling
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 
 PATIENCE = timedelta(seconds=30)
 """How long a node that was asked for records may be busy before it is given up."""

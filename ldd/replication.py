@@ -19,8 +19,8 @@ from ldd.lsd_log import render_merged
 from ldd.merge_statistics import MergeStatistics
 from ldd.reconciliation import Reconciliation
 from ldd.record import TOPIC, RecordError, SessionRecord, decode_record, encode_record
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 
 SYNC_TOPIC = "session-sync"
 """Of records that tell again what may have been missed."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from ldd.digest import Parts
 from ldd.link import Link
 from ldd.replica import Replica
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 
 COALESCING_DELAY = timedelta(milliseconds=100)
 """How long a question or an answer waits for others that it can be one with."""

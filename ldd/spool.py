@@ -15,7 +15,7 @@ from typing import Any
 
 from ldd.envelope import LAST_NUMBER
 from ldd.outbox import LetterBatch
-from nac.private_file import make_private_file, make_private_folder
+from nac.node.private_file import make_private_file, make_private_folder
 
 SCHEMA_VERSION = 1
 

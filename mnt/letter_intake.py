@@ -13,9 +13,9 @@ from collections.abc import Callable
 from ldd.link import Delivery, Json, NotTakenError
 from mnt.store import MonitoringStore
 from mnt.store_schema import Position
-from nac.database import DatabaseError
 from nac.letter import parse_letter
-from nac.runtime import Runtime
+from nac.node.database import DatabaseError
+from nac.node.runtime import Runtime
 from nac.syslog import MalformedSyslogError, SyslogRecord
 
 

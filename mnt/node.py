@@ -27,8 +27,8 @@ from mnt.session_directory import SessionDirectory
 from mnt.store import MonitoringStore
 from mnt.store_schema import ACCOUNTING, ALARMS, AUTHENTICATIONS, Position
 from mnt.syslog_receiver import SyslogReceiver
-from nac.journal import Fact
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogRecord
 from nac.syslog_catalogue import ALARM
 
@@ -89,7 +89,7 @@ class MonitoringNode:
     async def start(self) -> None:
         """Recall what the store has, bind the ports and begin to count towards the first retention job.
 
-        Raises as `nac.database.Database.open` and `nac.binding` do, and then leaves nothing open.
+        Raises as `nac.node.database.Database.open` and `nac.node.binding` do, and then leaves nothing open.
         """
         async with AsyncExitStack() as parts:
             await self._start(parts)

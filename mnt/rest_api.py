@@ -17,10 +17,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 from mnt.config import MntConfig
 from mnt.rest_answers import RestAnswer, RestAnswers, Route, fail
-from nac.http_log import LONGEST_REASON
-from nac.http_server import HttpListener, build_guard, build_stamp
 from nac.mnt_api import CONTENT_TYPE
-from nac.runtime import Runtime
+from nac.node.http_log import LONGEST_REASON
+from nac.node.http_server import HttpListener, build_guard, build_stamp
+from nac.node.runtime import Runtime
 
 REALM = "MnT REST API"
 MAXIMUM_BODY = 64 << 10
@@ -42,7 +42,7 @@ class RestApi:
         return next(iter(self._listener.ports), 0)
 
     async def start(self) -> None:
-        """Open the port; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
+        """Open the port; raises as `nac.node.binding.bind_tcp` does, and then leaves nothing open."""
         await self._listener.start((self._config.address, self._config.api_port))
 
     async def stop(self) -> None:

@@ -1,9 +1,9 @@
 """What a monitoring node keeps beyond its own life: sessions, live log, accounting, alarms, and how far it has read.
 
 Decides what belongs into one transaction: rows and the number of the letter they came with, so that a letter that
-comes again is known, also after the process was killed (`nac.database`). What is noted while a transaction is under way
-goes into the next one, a session once, as it then stands. Where the disk takes nothing, what was noted is kept, within
-bounds, and goes with the next attempt. Without a path nothing is stored, and only numbers are remembered.
+comes again is known, also after the process was killed (`nac.node.database`). What is noted while a transaction is
+under way goes into the next one, a session once, as it then stands. Where the disk takes nothing, what was noted is
+kept, within bounds, and goes with the next attempt. Without a path nothing is stored, and only numbers are remembered.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from mnt.session import MonitoredSession
 from mnt.store_batch import Batch, FindSession, Stream
 from mnt.store_schema import SCHEMA, SESSIONS, Position, StoredRow, Table
 from mnt.store_statements import find_oldest, list_corrections
-from nac.database import Database, DatabaseError, Value
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.database import Database, DatabaseError, Value
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 
 UNSTORED_LIMIT = 100_000
 """Rows of one table kept while the disk takes nothing."""

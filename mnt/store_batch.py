@@ -13,7 +13,7 @@ from datetime import datetime
 from mnt.session import MonitoredSession
 from mnt.store_schema import SESSIONS, TABLES, Position, StoredRow, render_instant
 from mnt.store_statements import INSERTS, REMOVE_SESSION, REMOVE_STREAM, REPLACE_SESSION, REPLACE_STREAM, list_purges
-from nac.database import Statement, Value
+from nac.node.database import Statement, Value
 
 FindSession = Callable[[str], MonitoredSession | None]
 """Finds a session as it stands; None for one that is gone."""

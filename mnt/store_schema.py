@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from mnt.alarms import Alarm
 from mnt.live_log import AccountingRow, LiveLogRow, LiveLogStatus
 from mnt.session import MonitoredSession, SessionState
-from nac.database import Schema, Value
+from nac.node.database import Schema, Value
 from nac.posture import PostureStatus
 
 SCHEMA = Schema(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from mnt.store_schema import SESSIONS, TABLES, render_instant
-from nac.database import Database, Statement
+from nac.node.database import Database, Statement
 
 
 def _insert(verb: str, name: str, columns: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import partial
 
 from mnt.reassembly import Reassembly
-from nac.binding import bind_udp
-from nac.runtime import Runtime
+from nac.node.binding import bind_udp
+from nac.node.runtime import Runtime
 from nac.syslog import MalformedSyslogError, SyslogRecord, parse_record, parse_segment
 
 _BATCH = 256

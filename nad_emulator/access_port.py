@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.access_view import AccessView, build_view
 from nad_emulator.accounting import SessionAccounting, StrayRecord, TerminateCause

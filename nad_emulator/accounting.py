@@ -14,7 +14,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from nac.identity import render_mac_plain
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.authorization import Authorization
 from nad_emulator.config import SwitchConfig

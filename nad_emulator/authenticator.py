@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.acl import Acl
 from nad_emulator.authorization import Authorization, UnknownAclError, build_enforcement, decode_authorization

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from nac.identity import AUDIT_SESSION_ID, render_mac_hyphens
-from nac.journal import Fact
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from nad_emulator.access_port import AccessPort
 from nad_emulator.access_session import AccessSession, SessionState
 from nad_emulator.accounting import TerminateCause

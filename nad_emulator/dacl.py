@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nad_emulator.acl import Acl, AclSyntaxError, parse_acl
 from nad_emulator.config import SwitchConfig
 from nad_emulator.fail_over import FailOverClient, NoAnswerError

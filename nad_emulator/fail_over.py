@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from nac.journal import Fact
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from nad_emulator.config import AaaServer, SwitchConfig
 from nad_emulator.server_group import ServerGroup
 from radius import attribute

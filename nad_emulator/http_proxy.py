@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 from nad_emulator.data_plane import HTTP_PORT
 from nad_emulator.http_conversation import Conversation, Forwarder, Patience
 from nad_emulator.http_message import HEAD_LIMIT, Target

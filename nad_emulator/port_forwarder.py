@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nac.binding import has_address
-from nac.runtime import Runtime
+from nac.node.binding import has_address
+from nac.node.runtime import Runtime
 from nad_emulator.access_session import AccessSession
 from nad_emulator.data_plane import Action, DataPlane, Verdict
 from nad_emulator.http_message import Target

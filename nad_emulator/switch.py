@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from nac.binding import bind_tcp, bind_udp
 from nac.cable import LinkWatcher
 from nac.identity import parse_mac
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.binding import bind_tcp, bind_udp
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from nad_emulator.access_port import AccessPort, NoSessionError, SwitchServices
 from nad_emulator.access_view import AccessView
 from nad_emulator.accounting import StrayRecord

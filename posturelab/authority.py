@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from posturelab.whole_file import write_whole
+from posturelab.reading.whole_file import write_whole
 from psn.config import InternodeTls
 
 ROOT_LIFETIME = timedelta(days=3650)

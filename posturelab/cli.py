@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posturelab import lab_commands
-from posturelab.lab_commands import AsJson, fail
+from posturelab.commands import lab_commands
+from posturelab.commands.lab_commands import AsJson, fail
 
 if TYPE_CHECKING:
+    from posturelab.commands.start_options import StartOptions
     from posturelab.lab_file import LabFile
-    from posturelab.start_options import StartOptions
 
 app = typer.Typer(
     help="An emulator of a whole network-posture deployment: RADIUS, CoA, posture, monitoring, NADs and agents.",
@@ -85,7 +85,7 @@ def up(
     options = _gather(state_dir, ready_file=ready_file, quiet=quiet, brokers=broker)
     with _failing("the lab cannot start"):
         lab_file = _load(topology)
-        from posturelab.up import run_up
+        from posturelab.commands.up import run_up
 
         sound = run_up(lab_file, options=options, fresh=fresh)
     _end(sound=sound)
@@ -108,7 +108,7 @@ def run(
     """Tell scenarios; exit status 0 only if every expectation held, 1 if one did not, 2 for unusable input."""
     if broker and not live:
         fail("a message broker keeps real time: use --broker together with --live")
-    from posturelab.report import run_scenarios
+    from posturelab.scenario.report import run_scenarios
 
     brokers = tuple(broker or ())
     with _failing("the scenario cannot be told"):
@@ -138,7 +138,7 @@ def node(
     options = _gather(state_dir, ready_file=ready_file, quiet=quiet, brokers=broker)
     with _failing("the node cannot start"):
         lab_file = _load(topology)
-        from posturelab.one_node import run_node
+        from posturelab.commands.one_node import run_node
 
         sound = run_node(lab_file, name, options=options, control=control, plug=plug)
     _end(sound=sound)
@@ -163,7 +163,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Ask every node of a lab, and say what is wrong and what to do; exit status 1 if something is, 2 for bad input."""
-    from posturelab.control_client import URL_VARIABLE
+    from posturelab.control.client import URL_VARIABLE
 
     with _failing("the lab cannot be examined"):
         lab_file = _load(topology)
@@ -208,15 +208,15 @@ def certificate(
 
 def _load(topology: str) -> LabFile:
     """Load a topology, with the token of the environment if there is one."""
-    from posturelab.control_client import TOKEN_VARIABLE
     from posturelab.lab_file import load_lab_file
+    from posturelab.reading.token import TOKEN_VARIABLE
 
     return load_lab_file(topology, token=os.environ.get(TOKEN_VARIABLE))
 
 
 def _gather(state_dir: Path | None, *, ready_file: Path | None, quiet: bool, brokers: list[str] | None) -> StartOptions:
     """Gather what all commands that start something are told alike."""
-    from posturelab.start_options import StartOptions
+    from posturelab.commands.start_options import StartOptions
 
     return StartOptions(
         state_dir=_choose_state_dir(state_dir), ready_file=ready_file, quiet=quiet, brokers=tuple(brokers or ())
@@ -234,7 +234,7 @@ def _choose_state_dir(chosen: Path | None) -> Path:
 @contextmanager
 def _failing(failure: str) -> Iterator[None]:
     """End with one sentence where input is unusable or the system refuses something; `failure` is what then fails."""
-    from posturelab.input_error import InputError
+    from posturelab.reading.input_error import InputError
 
     try:
         yield
@@ -246,7 +246,7 @@ def _failing(failure: str) -> Iterator[None]:
 
 def _explain(error: OSError) -> str:
     """Say what the system refused, without its number; and what helps where a database is of no use any more."""
-    from nac.database import DatabaseUnusableError
+    from nac.node.database import DatabaseUnusableError
 
     cure = "; posturelab up --fresh forgets all that the nodes have stored" * isinstance(error, DatabaseUnusableError)
     return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error)) + cure

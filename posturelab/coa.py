@@ -10,9 +10,9 @@ from typing import Any
 from ldd.record import SessionRecord
 from nac.identity import parse_mac
 from posturelab.coa_words import COMMANDS
-from posturelab.facts import observe_endpoint
 from posturelab.lab import Lab
 from posturelab.lab_error import ImpossibleActionError
+from posturelab.observation.facts import observe_endpoint
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.model import Topology
 from psn.coa.order import CoaOutcome

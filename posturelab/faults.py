@@ -17,11 +17,11 @@ from enum import StrEnum
 from random import Random
 
 from ldd.embedded import EmbeddedBroker
-from nac.journal import Fact, Journal
+from nac.node.journal import Fact, Journal
 from posturelab.clock import LabLoop
-from posturelab.duration import render_duration
 from posturelab.lab_error import ImpossibleActionError, UnknownNodeError
 from posturelab.mistake import LAB
+from posturelab.reading.duration import render_duration
 from radius.gate import Gate
 
 OUTSIDE = "outside"

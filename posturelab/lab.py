@@ -18,8 +18,8 @@ from typing import Self, TypeVar
 from agent_emulator.endpoint import Endpoint
 from ldd.embedded import EmbeddedBroker
 from mnt.node import MonitoringNode
-from nac.clock import Clock
-from nac.journal import Journal
+from nac.node.clock import Clock
+from nac.node.journal import Journal
 from posturelab.authority import Authority
 from posturelab.clock import LabClock, LabLoop
 from posturelab.faults import Faults
@@ -101,7 +101,7 @@ class Lab:
         return trouble
 
     def forget(self) -> None:
-        """Remove what nodes that do not run have kept; raises `nac.database.DatabaseInUseError` where one runs."""
+        """Remove what nodes that do not run have kept; raises `nac.node.database.DatabaseInUseError` where one runs."""
         forget(self._folder, self.topology.nodes)
 
     async def forget_at_broker(self) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nac.binding import AddressInUseError, has_address
-from posturelab.control_client import TOKEN_VARIABLE
-from posturelab.control_token import check_token
-from posturelab.document import Document
-from posturelab.input_error import Fault, InputError, Location, Mark
+from nac.node.binding import AddressInUseError, has_address
+from posturelab.reading.document import Document
+from posturelab.reading.input_error import Fault, InputError, Location, Mark
+from posturelab.reading.token import TOKEN_VARIABLE, check_token
 from posturelab.topology.checks import check_name
 from posturelab.topology.file import open_topology, read_topology
 from posturelab.topology.model import UNPROTECTED, ControlEntry, Topology

@@ -9,9 +9,9 @@ from pathlib import Path
 from ldd.broker_settings import BrokerSettings, BrokerSettingsError, show_url
 from ldd.embedded import EmbeddedBroker, EmbeddedLink
 from ldd.link import Link
-from posturelab.input_error import Fault, InputError, Mark
 from posturelab.lab_file import LabFile
 from posturelab.node_maker import MakeLink
+from posturelab.reading.input_error import Fault, InputError, Mark
 from posturelab.state_folder import spool_path
 from posturelab.topology.broker import explain
 

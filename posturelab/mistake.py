@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from nac.journal import Journal
-from posturelab.journal_line import render_line
+from nac.node.journal import Journal
+from posturelab.journal.line import render_line
 
 EXIT_STATUS = 3
 """How a process ends whose lab has made a mistake."""

@@ -11,9 +11,9 @@ from agent_emulator.endpoint import Endpoint
 from ldd.link import Link
 from mnt.node import MonitoringNode
 from nac.cable import Cable
-from nac.clock import Clock
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.clock import Clock
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nad_emulator.switch import Switch
 from posturelab import assembly
 from posturelab.authority import Authority

@@ -1,13 +1,13 @@
-"""Chooses a free port wherever a topology says 0, before any node is told of another's ports."""
+"""Chooses a free port wherever a topology says 0, before any node is told of another's ports; how ports are spelled."""
 
 from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from nac.binding import AddressInUseError, bind_tcp, bind_udp
+from nac.node.binding import AddressInUseError, bind_tcp, bind_udp
 from posturelab.topology.model import Node, Topology
 from posturelab.topology.nodes import AccessPortEntry, MntNode, PsnNode, SwitchNode, WebNode
 
@@ -91,3 +91,11 @@ def _assign(node: Node, choose: _Chooser) -> Node:
 
 def _assign_proxy(port: AccessPortEntry, address: str, choose: _Chooser) -> AccessPortEntry:
     return port.model_copy(update={"proxy_port": choose.tcp(address, port.proxy_port)})
+
+
+def render_ports(ports: Mapping[str, int]) -> str:
+    """Render ports by use, a historic second port beside the first: ``authentication 1812/1645, portal 8443``."""
+    uses: dict[str, list[str]] = {}
+    for use, port in ports.items():
+        uses.setdefault(use.removesuffix("-legacy"), []).append(str(port))
+    return ", ".join(f"{use} {'/'.join(numbers)}" for use, numbers in uses.items())

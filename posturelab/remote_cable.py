@@ -23,8 +23,8 @@ from aiohttp import (
 )
 
 from nac.cable import LinkWatcher
-from nac.journal import Fact, Observer
-from nac.owned_tasks import OwnedTasks
+from nac.node.journal import Fact, Observer
+from nac.node.owned_tasks import OwnedTasks
 
 HEARTBEAT = 10.0
 """Seconds between two looks at the other side, which has half as long to answer."""

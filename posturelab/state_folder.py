@@ -10,7 +10,7 @@ import fcntl
 from collections.abc import Iterable
 from pathlib import Path
 
-from nac.database import DatabaseInUseError
+from nac.node.database import DatabaseInUseError
 
 _DATABASE = ".sqlite"
 _SPOOL = ".spool"
@@ -30,7 +30,7 @@ def spool_path(folder: Path, node: str) -> Path:
 def forget(folder: Path, nodes: Iterable[str]) -> None:
     """Remove what these nodes have kept, and nothing else that is in the folder.
 
-    Raises `nac.database.DatabaseInUseError` where a node runs, and `OSError` where a file cannot be removed.
+    Raises `nac.node.database.DatabaseInUseError` where a node runs, and `OSError` where a file cannot be removed.
     """
     for node in nodes:
         database = folder / f"{node}{_DATABASE}"

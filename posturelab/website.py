@@ -7,8 +7,8 @@ from html import escape
 
 from aiohttp import web
 
-from nac.http_server import HttpListener
-from nac.runtime import Runtime
+from nac.node.http_server import HttpListener
+from nac.node.runtime import Runtime
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{host}</title></head>
@@ -40,7 +40,7 @@ class Website:
         self._listener = HttpListener(self._build_application, observe=runtime.observe, event="page-refused")
 
     async def start(self) -> None:
-        """Listen; raises `nac.binding.AddressInUseError` or `OSError`."""
+        """Listen; raises `nac.node.binding.AddressInUseError` or `OSError`."""
         await self._listener.start((self.address, self._config.http_port))
         (port,) = self._listener.ports
         self.ports = {"http": port}

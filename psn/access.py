@@ -13,8 +13,8 @@ from datetime import datetime
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
 from nac.identity import find_mac
-from nac.journal import Fact
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from psn.accept import AcceptTemplate
 from psn.authorization import AuthorizationPolicy
 from psn.config import PsnConfig

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from nac import syslog_catalogue as catalogue
 from nac.identity import find_mac
-from nac.journal import Fact
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import CatalogueEntry
 from psn.log.audit import Audit
 from psn.session import Session, SessionState

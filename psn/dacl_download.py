@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import STEPS
 from psn.config import Dacl
 from psn.identity_stores import Failure

@@ -14,8 +14,8 @@ from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
 from ldd.link import Link
 from ldd.replication import Replication
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from psn.accept import build_templates
 from psn.access import AccessService
 from psn.accounting import AccountingService

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from nac.binding import bind_udp
-from nac.runtime import Runtime
+from nac.node.binding import bind_udp
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED
 from psn.config import PsnConfig
 from psn.log.audit import Audit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.session import Session
 from psn.session_cache import SessionCache
 from radius import attribute

@@ -11,7 +11,7 @@ from ldd.link import Link
 from ldd.membership import Membership
 from ldd.publisher import PublishingNode, SessionPublisher
 from ldd.replication import Replication
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nac.syslog import render_attributes
 from nac.syslog_catalogue import QUEUE_LINK_ERROR
 from psn.config import PsnConfig

@@ -17,7 +17,7 @@ from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.sender import Sender
 from ldd.rabbit.session import RabbitSession
 from ldd.rabbit.trouble import explain
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 
 FIRST_PAUSE = 0.5
 """Seconds before the broker is tried a second time, give or take a quarter; doubled each time."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from nac.clock import Clock
+from nac.node.clock import Clock
 from posturelab.doctor.sight import ControlSight, Outcome, Place, Service, Sight
 
 TIMEOUT = 2.0

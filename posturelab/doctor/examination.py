@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from nac.clock import Clock
+from nac.node.clock import Clock
 from posturelab.authority import find_root
 from posturelab.doctor.broker import ask_broker
 from posturelab.doctor.control import ControlDoctor
@@ -20,9 +20,9 @@ from posturelab.doctor.judgement import judge
 from posturelab.doctor.probes import ask_all
 from posturelab.doctor.sight import ALIVE, ControlSight, Evidence, Outcome, Service, Sight
 from posturelab.doctor.targets import list_places, list_targets
-from posturelab.input_error import Fault, InputError, Mark
 from posturelab.lab_file import LabFile
 from posturelab.links import choose_broker
+from posturelab.reading.input_error import Fault, InputError, Mark
 from posturelab.topology.model import Topology
 
 

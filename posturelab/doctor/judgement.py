@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posturelab.control_client import TOKEN_VARIABLE, URL_VARIABLE
+from posturelab.control.client import URL_VARIABLE
 from posturelab.doctor.clocks import judge_clocks
 from posturelab.doctor.finding import Finding, Verdict, unite
 from posturelab.doctor.links import judge_links
 from posturelab.doctor.ports import judge_bound, judge_holders, judge_ports
 from posturelab.doctor.sight import ALIVE, ControlSight, Evidence, Outcome
 from posturelab.doctor.targets import list_declared
+from posturelab.reading.token import TOKEN_VARIABLE
 from posturelab.topology.nodes import SwitchNode
 
 _SHOWN_ADDRESSES = 3

@@ -9,7 +9,7 @@ from itertools import groupby
 from posturelab.doctor.finding import Finding, Verdict
 from posturelab.doctor.sight import Evidence, Outcome, Service, Sight
 from posturelab.doctor.targets import list_declared
-from posturelab.ready import render_ports
+from posturelab.port_assignment import render_ports
 
 EXPIRY_WARNING = timedelta(days=30)
 """How long before its end a certificate is spoken of."""

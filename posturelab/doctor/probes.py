@@ -20,9 +20,9 @@ from http import HTTPStatus
 
 import aiohttp
 
-from nac.binding import find_holder
 from nac.discovery import CA_PATH
 from nac.mnt_api import VERSION_PATH
+from nac.node.binding import find_holder
 from posturelab.doctor.sight import ALIVE, Outcome, Service, Sight, Target
 from psn.internode.call import CallError, NodeCaller
 from radius import attribute

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from nac.clock import SystemClock
+from nac.node.clock import SystemClock
 from posturelab.doctor.examination import DoctorOptions, examine
 from posturelab.doctor.finding import Finding, Verdict
 from posturelab.lab_file import LabFile

@@ -9,8 +9,8 @@ from typing import Annotated, Self
 from pydantic import Field, Tag, model_validator
 
 from ldd.broker_settings import BrokerSettings, BrokerSettingsError
-from posturelab.document import Entry
-from posturelab.duration import Duration
+from posturelab.reading.document import Entry
+from posturelab.reading.duration import Duration
 from posturelab.topology.values import ONE_OR_MANY, Text, default_of, lasting
 
 Urls = Annotated[Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("many")], ONE_OR_MANY]

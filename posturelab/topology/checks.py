@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from nac.posture import PostureStatus
-from posturelab.document import suggest
-from posturelab.input_error import Location
+from posturelab.reading.document import suggest
+from posturelab.reading.input_error import Location
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.model import ClientEntry, Topology
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode
@@ -25,7 +25,7 @@ _LONGEST_SESSION_ID = 51
 """Characters of the session id that a policy service node makes where a device sends none; a device's has 24."""
 
 Objection = tuple[Location, str]
-"""Where something is wrong, and what; `posturelab.document.Document.fault` adds file and line."""
+"""Where something is wrong, and what; `posturelab.reading.document.Document.fault` adds file and line."""
 
 
 def list_faults(topology: Topology) -> Iterator[Objection]:

@@ -9,8 +9,8 @@ from pydantic import Field
 from agent_emulator.config import AgentTimers, EndpointConfig
 from agent_emulator.inventory import Inventory, Product
 from nac.requirement import Category
-from posturelab.document import Entry
-from posturelab.duration import Duration
+from posturelab.reading.document import Entry
+from posturelab.reading.duration import Duration
 from posturelab.topology.nodes import NO_SHORTER_WAIT, Settings
 from posturelab.topology.posture import AgentProfileEntry
 from posturelab.topology.values import Address, Mac, Name, Text, default_of, lasting

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from posturelab.document import Document, read_document, suggest
-from posturelab.input_error import Fault, InputError, Mark
+from posturelab.reading.document import Document, read_document, suggest
+from posturelab.reading.input_error import Fault, InputError, Mark
 from posturelab.topology.checks import list_faults
 from posturelab.topology.model import Topology
 

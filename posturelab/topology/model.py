@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field
 
 from ldd.era import Era
-from posturelab.control_token import check_token
-from posturelab.document import Entry
+from posturelab.reading.document import Entry
+from posturelab.reading.token import check_token
 from posturelab.topology.broker import BrokerEntry
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.nodes import MntNode, PsnNode, SwitchNode, WebNode

@@ -12,8 +12,8 @@ from mnt.retention import RetentionRules
 from nac.syslog import LONGEST_LENGTH, SHORTEST_LENGTH
 from nad_emulator.config import SwitchConfig
 from nad_emulator.server_group import MAXIMUM_DEADTIME, DeadCriteria
-from posturelab.document import Entry
-from posturelab.duration import Duration
+from posturelab.reading.document import Entry
+from posturelab.reading.duration import Duration
 from posturelab.topology.values import AclLine, Address, Name, Port, Text, UserName, Within, default_of, lasting
 from psn.config import LogTarget, LogTransport, PsnConfig, PsnPorts, Silence
 from psn.session_cache import Preference

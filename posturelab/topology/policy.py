@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
-from posturelab.document import Entry, suggest
-from posturelab.duration import Duration
+from posturelab.reading.document import Entry, suggest
+from posturelab.reading.duration import Duration
 from posturelab.topology.values import ONE_OR_MANY, AclLine, Text, lasting
 from psn.authorization import RADIUS_PREFIX, verify_word
 from psn.config import AuthorizationProfile, AuthorizationRule, Condition, Dacl, Redirect, User

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 from nac.agent_profile import AgentProfile
 from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Requirement, RequirementKind, verify_name
-from posturelab.document import Entry
-from posturelab.duration import Duration
+from posturelab.reading.document import Entry
+from posturelab.reading.duration import Duration
 from posturelab.topology.values import Text, Within, default_of, lasting
 from psn.posture.policy import (
     MAXIMUM_LEASE_DAYS,

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from nac.identity import parse_mac
 from nad_emulator.acl import AclSyntaxError, parse_acl
-from posturelab.duration import parse_duration, render_duration
+from posturelab.reading.duration import parse_duration, render_duration
 
 _Quantity = TypeVar("_Quantity", int, float, timedelta)
 

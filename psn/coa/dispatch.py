@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.coa.message import ProxyCoa
 from psn.coa.order import CoaCommand, CoaEnd, CoaOrder, CoaOutcome, list_steps_of_proxy
 from psn.coa.sender import CoaSender

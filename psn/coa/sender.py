@@ -7,8 +7,8 @@ and asks again, and the rules then see the new status. Whose session it is decid
 from __future__ import annotations
 
 from nac.identity import AUDIT_SESSION_ID
-from nac.journal import Fact
-from nac.runtime import Runtime
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import DYNAMIC_AUTHORIZATION_FAILED, DYNAMIC_AUTHORIZATION_SUCCEEDED
 from psn.coa.order import CoaCommand, CoaEnd, CoaOrder, CoaOutcome, list_steps
 from psn.coa.record import list_record

@@ -13,7 +13,7 @@ from ldd.digest import Digest, Parts
 from ldd.link import Json, Link
 from ldd.reconciliation import Reconciliation
 from ldd.replication import GREATEST_LEAD
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.endpoints.attribute import EndpointAttribute, EndpointAttributeError, encode_attribute, parse_attribute
 from psn.endpoints.store import SHARE, EndpointStore
 

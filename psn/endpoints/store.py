@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ldd.digest import Digest, find_bucket
-from nac.database import Database, Schema
-from nac.runtime import Runtime
+from nac.node.database import Database, Schema
+from nac.node.runtime import Runtime
 from psn.endpoints.attribute import EndpointAttribute
 
 SCHEMA = Schema(
@@ -51,7 +51,7 @@ class EndpointStore:
         self._listener: Listener | None = None
 
     async def open(self) -> None:
-        """Open the file and read it; raises as `nac.database.Database.open` does.
+        """Open the file and read it; raises as `nac.node.database.Database.open` does.
 
         Instants that lie ahead, as those of a lab whose clock leapt, are pulled back to now, for good: what is set
         after them would lie ahead too, and be refused elsewhere.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from nac.journal import Observer
 from nac.mnt_api import MESSAGE, SESSION_BY_MAC_PATH, decode_result
+from nac.node.journal import Observer
 from nac.posture_message import MalformedMessageError, decode_xml
 from psn.config import MntApi
 from psn.internode.call import CallError, NodeCaller

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.config import PsnConfig
 from psn.internode.mnt_client import MAXIMUM_MACS, MntClient, MntLookupError, MntSession
 

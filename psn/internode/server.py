@@ -17,11 +17,11 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from nac.binding import bind_tcp
-from nac.http_server import HttpListener, RefusedError, build_guard, read_body
 from nac.mnt_api import BASE_PATH, CONTENT_TYPE, RestResult, encode_result
-from nac.owned_tasks import OwnedTasks
-from nac.runtime import Runtime
+from nac.node.binding import bind_tcp
+from nac.node.http_server import HttpListener, RefusedError, build_guard, read_body
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from psn.coa.message import COA_PATH, CoaMessageError, ProxyCoa, decode_proxy_coa, encode_outcome
 from psn.coa.order import CoaOutcome
 
@@ -61,7 +61,7 @@ class InternodeServer:
         """The port; the bound one after `start`."""
 
     async def start(self) -> None:
-        """Open the port; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
+        """Open the port; raises as `nac.node.binding.bind_tcp` does, and then leaves nothing open."""
         sock = self._socket = bind_tcp(self._address, self.port)
         try:
             sock.listen(BACKLOG)

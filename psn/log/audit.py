@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from nac.identity import render_mac_hyphens
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nac.syslog import escape, render_attributes
 from nac.syslog_catalogue import (
     AUTHENTICATION_FAILED,

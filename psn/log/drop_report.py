@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from nac.journal import Fact, Observer
-from nac.runtime import Runtime
+from nac.node.journal import Fact, Observer
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import ACCOUNTING_DROPPED, REQUEST_DROPPED, CatalogueEntry, render_reason
 from psn.log.audit import Audit
 from radius.remedy import DropReason

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ldd.link import Link
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nac.syslog_catalogue import CatalogueEntry
 from psn.config import LogTransport, PsnConfig
 from psn.log.messaging import MessagingSender

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nac.journal import Observer
+from nac.node.journal import Observer
 from nac.syslog import SyslogEncoder
 from nac.syslog_catalogue import CatalogueEntry
 from psn.config import LogTarget

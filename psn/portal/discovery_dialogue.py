@@ -10,10 +10,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from nac.discovery import build_referral, decode_request, encode_answer, find_agent
-from nac.journal import Fact
+from nac.node.journal import Fact
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
 from nac.posture_message import MalformedMessageError
-from nac.runtime import Runtime
 from psn.internode.owner_lookup import Owner, UnknownOwner
 from psn.portal.guest_log import render_answer
 from psn.portal.provisioning import PortalServer, build_answer, select_configuration

@@ -9,9 +9,9 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from nac.discovery import DiscoveryRequest, find_agent
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
 from nac.posture_message import MalformedMessageError, decode_form
-from nac.runtime import Runtime
 from psn.portal.discovery_dialogue import DiscoveryDialogue
 from psn.portal.pages import SECURITY_HEADERS, render_problem_page, render_session_page, render_succeeded_page
 from psn.portal.provisioning import PortalServer

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from nac.http_server import Refuse, read_body
+from nac.node.http_server import Refuse, read_body
 from psn.config import Silence
 from psn.portal.reception import PortalReception
 from psn.portal.request import PortalAnswer, PortalRequest

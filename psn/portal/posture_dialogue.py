@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 from nac.dialogue import PostureReport, PostureRequest, decode_submission
 from nac.discovery import DiscoveryRequest
+from nac.node.runtime import Runtime
 from nac.posture_answer import REQUIREMENTS_TYPE, FinalAnswer, encode_final_answer, encode_requirements
 from nac.posture_message import MalformedMessageError
-from nac.runtime import Runtime
 from psn.portal.provisioning import select_configuration
 from psn.portal.reception import PortalReception
 from psn.portal.request import PortalAnswer, PortalRequest

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from ldd.record import SessionRecord
 from nac.discovery import DiscoveryRequest
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.portal.guest_log import render_silence
 from psn.portal.request import PortalAnswer, PortalRequest
 from psn.portal.session_lookup import Lookup, look_up

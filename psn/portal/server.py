@@ -19,8 +19,8 @@ from nac.discovery import (
     POSTURE_PATH,
     STATUS_PATH,
 )
-from nac.http_server import HttpListener, build_guard, build_stamp
-from nac.runtime import Runtime
+from nac.node.http_server import HttpListener, build_guard, build_stamp
+from nac.node.runtime import Runtime
 from psn.config import PsnConfig
 from psn.portal.discovery_dialogue import DiscoveryDialogue
 from psn.portal.downloads import find_configuration, find_package
@@ -60,7 +60,7 @@ class PosturePortal:
         """The bound ports, ``portal`` and ``posture``."""
 
     async def start(self) -> None:
-        """Open both ports; raises as `nac.binding.bind_tcp` does, and then leaves nothing open."""
+        """Open both ports; raises as `nac.node.binding.bind_tcp` does, and then leaves nothing open."""
         address, ports = self._config.address, self._config.ports
         await self._listener.start((address, ports.portal), (address, ports.posture))
         self.ports = dict(zip(("portal", "posture"), self._listener.ports, strict=True))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ldd.record import SessionRecord
 from nac.discovery import DiscoveryRequest
-from nac.journal import Fact
+from nac.node.journal import Fact
 from psn.portal.request import PortalRequest
 from psn.session import Session
 from psn.session_cache import SessionCache

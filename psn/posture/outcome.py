@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from nac.syslog_catalogue import POSTURE_REPORT, PROVISIONING_FAILED, PROVISIONING_SUCCEEDED, REASSESSMENT_REPORT
 from psn.coa.order import CoaCommand, CoaOrder
 from psn.endpoints.store import EndpointStore

@@ -17,9 +17,9 @@ import trustme
 from agent_emulator.config import EndpointConfig
 from agent_emulator.endpoint import Endpoint
 from nac.cable import LinkWatcher
-from nac.journal import Journal, JournalRecord
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
 from psn.config import PsnConfig, PsnPorts
 from psn.portal.server import PosturePortal

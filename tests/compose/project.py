@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from posturelab.control_client import ControlClient, ControlError
+from posturelab.control.client import ControlClient, ControlError
 from tests.compose.engine import docker, find_compose, run
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posturelab.document import Document
+from posturelab.reading.document import Document
 from posturelab.topology.file import open_topology, read_topology
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import PsnNode

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from posturelab.journal_events import EVENTS
+from posturelab.journal.events import EVENTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from posturelab.duration import render_duration
+from posturelab.reading.duration import render_duration
 from posturelab.topology import broker, endpoint, model, nodes, policy, posture
 from posturelab.topology.values import Port, Within
 

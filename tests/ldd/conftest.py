@@ -11,9 +11,9 @@ import pytest
 from hypothesis import strategies as st
 
 from ldd.record import LAST_VERSION, RecordState, SessionRecord
-from nac.journal import Journal
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from ldd.era import Era
 from ldd.publisher import OwnSession, PublishingNode, SessionPublisher
 from ldd.record import RecordState, SessionRecord
 from ldd.replication import Replication
-from nac.journal import Journal, JournalRecord
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
 from tests.ldd.conftest import HandClock
 

@@ -14,8 +14,8 @@ from ldd.embedded import EmbeddedBroker
 from ldd.link import Delivery
 from ldd.link_alarm import REASON_LIMIT, LinkAlarm
 from ldd.outbox import LETTER_LIMIT
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 
 NODE = "psn1"
 

@@ -11,7 +11,7 @@ from ldd.embedded import EmbeddedBroker
 from ldd.era import Era
 from ldd.link import Link
 from ldd.membership import Membership
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from tests.ldd.conftest import BuildRecord
 from tests.ldd.link_harness import Inbox
 

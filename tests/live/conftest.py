@@ -17,9 +17,9 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from nac.clock import SystemClock
-from nac.journal import Journal, JournalRecord
-from nac.runtime import Runtime
+from nac.node.clock import SystemClock
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from psn.config import (
     AuthorizationProfile,
     AuthorizationRule,

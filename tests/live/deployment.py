@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from posturelab.control_client import ControlClient, ControlError
+from posturelab.control.client import ControlClient, ControlError
 
 PATIENCE = 45.0
 """Seconds in which everything awaited here happens, on a machine that is busy with other things too."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from posturelab.topology.file import open_topology, relocate
-from tests.posturelab.commands import PATIENCE, call, get, running, stop, wait_for_line
+from tests.posturelab.command_line import PATIENCE, call, get, running, stop, wait_for_line
 
 BLOCK = 64 + os.getpid() % 190
 PORT = 8601

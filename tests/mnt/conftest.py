@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogEncoder, SyslogRecord, render_attributes
 from nac.syslog_catalogue import CATALOGUE
 

@@ -15,8 +15,8 @@ from ldd.era import Era
 from mnt.config import MntConfig
 from mnt.node import MonitoringNode
 from mnt.session import SessionState
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogEncoder, render_attributes
 from nac.syslog_catalogue import CATALOGUE
 from posturelab.clock import LabClock, LabLoop

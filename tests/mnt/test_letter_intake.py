@@ -15,9 +15,9 @@ from ldd.link import Delivery, Json, NotTakenError
 from mnt.letter_intake import LetterIntake
 from mnt.store import MonitoringStore
 from mnt.store_schema import Position
-from nac.database import DatabaseError
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.database import DatabaseError
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogRecord
 from tests.mnt.conftest import HandClock, LetterMaker
 

@@ -11,7 +11,7 @@ import pytest
 from mnt.config import MntConfig
 from mnt.retention import RetentionRules
 from mnt.session import SessionState
-from nac.binding import AddressInUseError
+from nac.node.binding import AddressInUseError
 from tests.mnt.node_bench import ADDRESS, Bench, build_bench, run, settle
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ import pytest
 
 from mnt.config import MntConfig
 from mnt.session import SessionState
-from nac.binding import AddressInUseError
+from nac.node.binding import AddressInUseError
 from nac.syslog_catalogue import QUEUE_LINK_ERROR
 from posturelab.state_folder import forget
 from tests.mnt.node_bench import ADDRESS, Bench, build_bench, run

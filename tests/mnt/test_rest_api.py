@@ -18,7 +18,7 @@ from mnt.config import MntConfig
 from mnt.rest_answers import RestAnswers
 from mnt.rest_api import RestApi
 from mnt.session_directory import SessionDirectory
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogRecord
 
 ADDRESS = "127.0.0.1"

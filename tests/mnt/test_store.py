@@ -18,8 +18,8 @@ from mnt.live_log import LiveLog
 from mnt.session import MonitoredSession, SessionState
 from mnt.store import MonitoringStore
 from mnt.store_schema import ACCOUNTING, ALARMS, AUTHENTICATIONS, SCHEMA, Position, StoredRow
-from nac.database import DatabaseError, DatabaseInUseError
-from nac.runtime import Runtime
+from nac.node.database import DatabaseError, DatabaseInUseError
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogRecord
 
 Maker = Callable[..., SyslogRecord]
@@ -353,9 +353,9 @@ from mnt.letter_intake import LetterIntake
 from mnt.live_log import LiveLog
 from mnt.store import MonitoringStore
 from ldd.link import Delivery
-from nac.clock import SystemClock
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.clock import SystemClock
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogEncoder
 from nac.syslog_catalogue import ACCOUNTING_INTERIM
 

@@ -10,7 +10,7 @@ import pytest
 from mnt.live_log import LiveLog
 from mnt.store_batch import Batch, Stream
 from mnt.store_schema import Position
-from nac.database import Statement
+from nac.node.database import Statement
 from nac.syslog import SyslogRecord
 
 AddRow = Callable[[Batch, int | None], None]

@@ -13,8 +13,8 @@ import pytest
 
 from mnt.reassembly import Reassembly
 from mnt.syslog_receiver import SyslogReceiver
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.syslog import SyslogEncoder, SyslogRecord, render_attributes
 from nac.syslog_catalogue import AUTHENTICATION_SUCCEEDED
 from posturelab.clock import LabClock, LabLoop

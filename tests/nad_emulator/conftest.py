@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from nac.journal import Journal, JournalRecord
-from nac.runtime import Runtime
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from nad_emulator.config import AaaServer, AccessPortConfig, SwitchConfig
 from nad_emulator.switch import Switch
 from posturelab.clock import LabClock, LabLoop

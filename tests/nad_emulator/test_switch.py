@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nac.binding import AddressInUseError
+from nac.node.binding import AddressInUseError
 from nad_emulator.acl import AclSyntaxError
 from nad_emulator.config import AccessPortConfig
 from nad_emulator.switch import Switch

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 
 from posturelab.clock import LabLoop
-from posturelab.document import Document
 from posturelab.lab import Lab
+from posturelab.reading.document import Document
 from posturelab.topology.file import open_topology, read_topology, relocate
 from posturelab.topology.model import Topology
-from tests.posturelab.commands import running, wait_for_line
+from tests.posturelab.command_line import running, wait_for_line
 
 BLOCK = 64 + os.getpid() % 190
 """127.BLOCK belongs to this process, so that tests run beside each other and beside a lab."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from posturelab.document import Document
+from posturelab.reading.document import Document
+from posturelab.reading.yaml_reading import parse_yaml
 from posturelab.topology.file import DEFAULT, open_topology, read_topology
 from posturelab.topology.model import Topology
-from posturelab.yaml_reading import parse_yaml
 
 
 def parse_document(text: str, *, file: str) -> Document:

@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nac.binding import bind_tcp, bind_udp
-from nac.journal import Journal
+from nac.node.binding import bind_tcp, bind_udp
+from nac.node.journal import Journal
 from posturelab.cli import app
-from posturelab.journal_log import JournalLog
+from posturelab.commands.one_node import run_node
+from posturelab.commands.start_options import StartOptions
+from posturelab.commands.up import run_up
+from posturelab.journal.log import JournalLog
 from posturelab.lab_file import load_lab_file
-from posturelab.one_node import run_node
-from posturelab.start_options import StartOptions
-from posturelab.up import run_up
-from tests.posturelab.commands import call, get, refuse, running, stop, wait_for_line, write
+from tests.posturelab.command_line import call, get, refuse, running, stop, wait_for_line, write
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -168,7 +168,7 @@ def test_a_mistake_ends_the_lab_with_a_sentence_and_a_traceback(
 
 
 def test_a_mistake_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch, campus_file: Path) -> None:
-    monkeypatch.setattr("posturelab.up.run_up", lambda *_, **__: False)
+    monkeypatch.setattr("posturelab.commands.up.run_up", lambda *_, **__: False)
     assert CliRunner().invoke(app, ["up", str(campus_file)]).exit_code == 3
 
 

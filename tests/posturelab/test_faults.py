@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from nac.journal import JournalRecord
+from nac.node.journal import JournalRecord
 from nad_emulator.access_view import AccessView
-from posturelab.facts import observe_endpoint
 from posturelab.faults import OUTSIDE
 from posturelab.lab import Lab
 from posturelab.lab_error import ImpossibleActionError, UnknownNodeError
+from posturelab.observation.facts import observe_endpoint
 from posturelab.topology.nodes import PsnNode
 from psn.coa.order import CoaCommand
 from radius.client import NoResponseError, Peer, RadiusClient

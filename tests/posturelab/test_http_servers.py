@@ -17,10 +17,10 @@ from mnt.config import MntConfig
 from mnt.rest_answers import RestAnswers
 from mnt.rest_api import RestApi
 from mnt.session_directory import SessionDirectory
-from nac.binding import AddressInUseError, bind_tcp
-from nac.journal import Journal
-from nac.runtime import Runtime
-from posturelab.control_server import ControlServer
+from nac.node.binding import AddressInUseError, bind_tcp
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
+from posturelab.control.server import ControlServer
 from posturelab.topology.model import ControlEntry
 from posturelab.website import Website, WebsiteConfig
 from psn.coa.message import ProxyCoa

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from nac.binding import AddressInUseError, bind_udp
-from nac.journal import JournalRecord
+from nac.node.binding import AddressInUseError, bind_udp
+from nac.node.journal import JournalRecord
 from posturelab.lab import Lab
 from posturelab.lab_error import UnknownNodeError
 from posturelab.topology.model import Topology

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from posturelab.input_error import InputError
 from posturelab.lab_file import load_lab_file
-from tests.posturelab.commands import write
+from posturelab.reading.input_error import InputError
+from tests.posturelab.command_line import write
 
 LAB = """\
 name: lab

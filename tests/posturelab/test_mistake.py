@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nac.journal import Journal
+from nac.node.journal import Journal
 from posturelab.clock import LabClock
 from posturelab.mistake import MistakeWatch
 

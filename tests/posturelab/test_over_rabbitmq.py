@@ -24,7 +24,7 @@ from radius.client import Peer, RadiusClient
 from radius.packet import Code
 from radius.retransmission import ACCESS
 from radius.secret import Secret
-from tests.posturelab.commands import PATIENCE, call, get, refuse, running, stop, wait_for_line
+from tests.posturelab.command_line import PATIENCE, call, get, refuse, running, stop, wait_for_line
 from tests.rabbitmq_server import RabbitMqServer
 
 STATION = b"02-00-00-00-99-01"

@@ -13,14 +13,14 @@ import pytest_asyncio
 from aiohttp import web
 
 from nac.cable import Cable
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nad_emulator.switch import Switch
 from posturelab import assembly
 from posturelab.clock import LabClock, LabLoop
-from posturelab.control_server import ControlServer
+from posturelab.control.server import ControlServer
+from posturelab.control.switch import SwitchControl
 from posturelab.remote_cable import RemoteCable
-from posturelab.switch_control import SwitchControl
 from posturelab.topology.model import ControlEntry, Topology
 from tests.posturelab.conftest import BLOCK
 

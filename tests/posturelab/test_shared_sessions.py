@@ -9,7 +9,7 @@ from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.posture import PostureStatus
 from posturelab.lab import Lab
-from posturelab.snapshot import describe_lab
+from posturelab.observation.snapshot import describe_lab
 from tests.ldd.replica_node import list_tombstones
 
 

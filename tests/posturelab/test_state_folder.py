@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nac.database import Database, DatabaseInUseError, Schema
+from nac.node.database import Database, DatabaseInUseError, Schema
 from posturelab.state_folder import choose_folder, forget, spool_path
 
 SCHEMA = Schema(application=1, version=1, script="CREATE TABLE a (b TEXT)")

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ldd.directory import RadiusSessionDirectory
-from nac.journal import Journal, JournalRecord
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from nac.syslog import SyslogRecord
 from psn.accept import build_templates
 from psn.access import AccessService

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import trustme
 
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from psn.node import PolicyServiceNode
 from radius.dictionary import Dictionary, load_default
 from tests.psn.bench import Bench, BuildBench, HandClock

@@ -12,10 +12,10 @@ from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.dialogue import PostureReport, PostureRequest, RequirementResult, encode_posture_report, encode_posture_request
 from nac.discovery import AgentIdentity, DiscoveryRequest, encode_request, render_user_agent
-from nac.journal import Journal
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
 from nac.requirement import Category, Check, Operation, Outcome, Requirement
-from nac.runtime import Runtime
 from psn.config import PeerNode, PsnConfig
 from psn.internode.mnt_client import MntClient
 from psn.internode.owner_lookup import OwnerLookup

@@ -18,9 +18,9 @@ import aiohttp
 import pytest
 import trustme
 
-from nac.binding import AddressInUseError, bind_tcp, bind_udp
 from nac.dialogue import PostureRequest, encode_posture_request
 from nac.discovery import POSTURE_PATH, AgentIdentity, render_user_agent
+from nac.node.binding import AddressInUseError, bind_tcp, bind_udp
 from nac.posture import PostureStatus
 from nac.posture_answer import decode_final_answer
 from psn.authorization import UnknownConditionError

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from posturelab.control_client import ControlClient
+from posturelab.control.client import ControlClient
 from posturelab.topology.file import open_topology, relocate
-from tests.posturelab.commands import PATIENCE, call, refuse, running, wait_for_line
+from tests.posturelab.command_line import PATIENCE, call, refuse, running, wait_for_line
 from tests.rabbitmq_server import RabbitMqServer
 
 Processes = dict[str, subprocess.Popen[str]]

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from nac.binding import bind_udp
-from nac.clock import Clock, SystemClock
+from nac.node.binding import bind_udp
+from nac.node.clock import Clock, SystemClock
 from posturelab.authority import Authority
-from posturelab.control import LabControl
-from posturelab.control_server import ControlServer
+from posturelab.control.lab import LabControl
+from posturelab.control.node import NodeControl
+from posturelab.control.server import ControlServer
 from posturelab.doctor.examination import DoctorOptions, examine
 from posturelab.doctor.finding import Finding, Verdict
-from posturelab.document import Document
-from posturelab.input_error import InputError
 from posturelab.lab import Lab
 from posturelab.lab_file import LabFile
-from posturelab.node_control import NodeControl
+from posturelab.reading.document import Document
+from posturelab.reading.input_error import InputError
 from posturelab.topology.model import Topology
 from posturelab.topology.nodes import PsnNode
 

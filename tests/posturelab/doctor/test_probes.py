@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 import pytest
 import trustme
 
-from nac.binding import bind_tcp, bind_udp
+from nac.node.binding import bind_tcp, bind_udp
 from posturelab.doctor.probes import ask_all
 from posturelab.doctor.sight import Outcome, Service, Sight, Target
 from radius.authenticator import encode_reply

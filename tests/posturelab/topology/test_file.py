@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posturelab.input_error import InputError
+from posturelab.reading.input_error import InputError
 from posturelab.topology.endpoint import EndpointNode
 from posturelab.topology.file import list_shipped, open_topology, read_topology, relocate
 from posturelab.topology.nodes import PsnNode, SwitchNode

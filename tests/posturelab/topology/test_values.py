@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from pydantic import BaseModel
 
-from posturelab.scenario import Scenario
+from posturelab.scenario.model import Scenario
 from posturelab.topology.model import Topology
 from posturelab.topology.values import Within, lasting
 

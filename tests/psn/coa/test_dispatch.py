@@ -15,8 +15,8 @@ import trustme
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
 from ldd.record import RecordState, SessionRecord
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from nac.syslog import SyslogRecord
 from psn.coa.dispatch import CoaService
 from psn.coa.order import CoaCommand, CoaEnd, CoaOutcome

@@ -16,8 +16,8 @@ from ldd.digest import BUCKETS
 from ldd.embedded import EmbeddedBroker
 from ldd.outbox import Outbox
 from ldd.retelling import COALESCING_DELAY
-from nac.journal import Journal, JournalRecord
-from nac.runtime import Runtime
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from posturelab.clock import LabClock, LabLoop
 from psn.endpoints.attribute import EndpointAttribute
 from psn.endpoints.replication import DIGEST_TOPIC, TOPIC, EndpointReplication

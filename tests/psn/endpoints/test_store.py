@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldd.digest import BUCKETS
-from nac.database import DatabaseError, DatabaseInUseError
-from nac.journal import Journal, JournalRecord
-from nac.runtime import Runtime
+from nac.node.database import DatabaseError, DatabaseInUseError
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from psn.endpoints.attribute import EndpointAttribute
 from psn.endpoints.store import SHARE, EndpointStore
 from tests.psn.bench import HandClock
@@ -232,8 +232,8 @@ def test_damaged_file_is_left_alone(path: Path) -> None:
 PROGRAM = """
 import asyncio, random, resource, sys
 from pathlib import Path
-from nac.journal import Journal
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from posturelab.clock import LabClock
 from psn.endpoints.store import EndpointStore
 

@@ -12,8 +12,8 @@ import pytest
 from ldd.directory import RadiusSessionDirectory
 from ldd.era import Era
 from ldd.record import RecordState, SessionRecord
-from nac.journal import Journal, JournalRecord
-from nac.runtime import Runtime
+from nac.node.journal import Journal, JournalRecord
+from nac.node.runtime import Runtime
 from psn.config import PeerNode
 from psn.internode.mnt_client import MntClient
 from psn.internode.owner_lookup import Owner, OwnerLookup, OwnerSource, UnknownOwner

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 import trustme
 
-from nac.journal import Journal
 from nac.mnt_api import decode_result
-from nac.runtime import Runtime
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from psn.coa.message import COA_PATH, ProxyCoa, decode_outcome, encode_proxy_coa
 from psn.coa.order import CoaCommand, CoaEnd, CoaOrder, CoaOutcome
 from psn.internode.server import MAXIMUM_BODY, InternodeServer

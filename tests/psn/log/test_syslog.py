@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nac.journal import Fact, Observer
+from nac.node.journal import Fact, Observer
 from nac.syslog import parse_segment, render_attributes
 from nac.syslog_catalogue import AUTHENTICATION_SUCCEEDED
 from psn.config import LogTarget

@@ -19,9 +19,9 @@ from ldd.directory import RadiusSessionDirectory
 from ldd.record import RecordState, SessionRecord
 from nac.dialogue import PostureRequest, encode_posture_request
 from nac.discovery import AgentIdentity, DiscoveryRequest, encode_request, render_user_agent
-from nac.journal import Journal
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from psn.config import PsnConfig, PsnPorts, Silence
 from psn.portal.server import PosturePortal
 from psn.portal.sessions_elsewhere import SessionsElsewhere
@@ -157,7 +157,7 @@ async def test_close_ends_the_connection_without_an_octet(open_house: OpenHouse,
 async def test_hang_sends_nothing_and_keeps_the_connection_until_the_portal_stops(
     open_house: OpenHouse, request_: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nac.http_server.SHUTDOWN_TIMEOUT", timedelta(hours=1))
+    monkeypatch.setattr("nac.node.http_server.SHUTDOWN_TIMEOUT", timedelta(hours=1))
     house = await open_house(Silence.HANG)
     reader, writer = await house.connect()
     writer.write(request_)

@@ -13,9 +13,9 @@ import pytest
 import trustme
 
 from nac.discovery import AgentIdentity, render_user_agent
-from nac.journal import Journal
+from nac.node.journal import Journal
+from nac.node.runtime import Runtime
 from nac.posture import PostureStatus
-from nac.runtime import Runtime
 from psn.config import PsnConfig, PsnPorts
 from psn.portal.server import MAXIMUM_BODY, PosturePortal
 from psn.posture.policy import PostureSettings

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ldd.record import RecordState
-from nac.runtime import Runtime
+from nac.node.runtime import Runtime
 from psn.config import PeerNode
 from psn.internode.owner_lookup import Owner, UnknownOwner
 from psn.portal.sessions_elsewhere import SessionsElsewhere

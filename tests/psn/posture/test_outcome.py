@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nac.owned_tasks import OwnedTasks
+from nac.node.owned_tasks import OwnedTasks
 from nac.posture import PostureStatus
 from psn.coa.order import CoaCommand, CoaOrder
 from psn.endpoints.store import EndpointStore

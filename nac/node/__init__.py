@@ -1,0 +1,1 @@
+"""What every node stands on: time, journal, tasks, sockets, HTTP and its database."""

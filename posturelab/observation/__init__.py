@@ -1,0 +1,1 @@
+"""What can be seen of a running lab: facts of endpoints, foreign sessions, snapshots."""

@@ -1,0 +1,1 @@
+"""Stories: what they consist of, how they are read, told and reported."""

@@ -1,0 +1,76 @@
+"""`posturelab run`: stories one after the other, told on the terminal and written down as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nac.node.binding import AddressInUseError
+from posturelab.journal.page import describe_record
+from posturelab.lab_file import LabFile
+from posturelab.scenario.file import check_real_time, load_stories
+from posturelab.scenario.runner import Outcome, StepOutcome, run_story
+from posturelab.scenario.timeline import Timeline
+
+
+def run_scenarios(
+    paths: Sequence[Path],
+    *,
+    seed: int | None,
+    live: bool,
+    brokers: Sequence[str] = (),
+    json_file: Path | None,
+    quiet: bool,
+) -> bool:
+    """Tell every scenario, over a message broker where one is named; True where all passed.
+
+    Raises `InputError` for an unusable one, before any is told, and `OSError` where a file cannot be written.
+    """
+    stories = load_stories(paths)
+    for story in stories:
+        LabFile(story.topology_document, story.topology).check_addresses()
+        if brokers:
+            check_real_time(story)
+    if json_file is not None:
+        json_file.write_text("[]\n", encoding="utf-8")
+    console = Console(highlight=False)
+    outcomes = []
+    for story in stories:
+        try:
+            narrator = Timeline(console, quiet=quiet)
+            outcomes.append(run_story(story, narrator=narrator, seed=seed, live=live, brokers=brokers))
+        except AddressInUseError as error:
+            raise LabFile(story.topology_document, story.topology).explain(error) from None
+    if json_file is not None:
+        json_file.write_text(json.dumps([describe_outcome(outcome) for outcome in outcomes], indent=2) + "\n")
+    passed = sum(outcome.passed for outcome in outcomes)
+    if len(outcomes) > 1:
+        console.print(f"{passed} of {len(outcomes)} scenarios passed", style="bold")
+    return passed == len(outcomes)
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Build the JSON record of one scenario."""
+    return {
+        "name": outcome.story.scenario.name,
+        "file": str(outcome.story.path),
+        "verdict": "passed" if outcome.passed else "failed",
+        "seed": outcome.seed,
+        "mode": "live" if outcome.live else "virtual",
+        "wall_seconds": round(outcome.wall_seconds, 3),
+        "virtual_seconds": round(outcome.virtual_seconds, 3),
+        "expectations": [expectation for step in outcome.steps for expectation in _describe_step(step)],
+        "errors": list(outcome.errors),
+        "journal": [describe_record(record) for record in outcome.records],
+    }
+
+
+def _describe_step(step: StepOutcome) -> list[dict[str, Any]]:
+    at = round(step.settled_at / timedelta(seconds=1), 3)
+    return [{"step": step.note, "at": at, **asdict(check)} for check in step.checks]

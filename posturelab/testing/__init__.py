@@ -1,0 +1,1 @@
+"""The lab as a set of pytest fixtures (docs/testing.md)."""
