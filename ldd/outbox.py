@@ -63,7 +63,7 @@ class Outbox:
         self._letter_limit = letter_limit
         self._topics: OrderedDict[str, _Waiting] = OrderedDict()
         self._overflows: set[str] = set()
-        self._under_way: list[RecordBatch] = []
+        self._under_way: RecordBatch | None = None
         self.put = 0
         """How many records have been put in the outbox's life."""
         self._lanes: dict[str, _Lane] = {}
@@ -75,8 +75,9 @@ class Outbox:
 
     def has_published(self, put: int) -> bool:
         """Tell whether the broker has what had been put when `put` records had, or something newer in its place."""
-        waiting = (next(iter(records.values()))[0] for records in self._topics.values())
-        return all(since > put for since in (*waiting, *(batch.since for batch in self._under_way)))
+        if self._under_way is not None and self._under_way.since <= put:
+            return False
+        return all(next(iter(records.values()))[0] > put for records in self._topics.values())
 
     def list_mailboxes(self) -> list[str]:
         """List the mailboxes for which a letter waits."""
@@ -99,7 +100,7 @@ class Outbox:
             self._shorten(topic, waiting)
 
     def take_records(self) -> RecordBatch | None:
-        """Take the oldest records of the topic whose turn it is; each batch is confirmed or put back."""
+        """Take the oldest records of the topic whose turn it is; the last batch has been confirmed or put back."""
         if not self._topics:
             return None
         topic, waiting = next(iter(self._topics.items()))
@@ -112,27 +113,20 @@ class Outbox:
             octets += len(record)
         if not waiting:
             del self._topics[topic]
-        batch = RecordBatch(topic, records, since)
-        self._under_way.append(batch)
-        return batch
+        self._under_way = RecordBatch(topic, records, since)
+        return self._under_way
 
     def confirm_records(self, batch: RecordBatch) -> None:
         """Forget a batch that the broker has."""
-        self._under_way.remove(batch)
+        self._under_way = None
         if batch.topic not in self._topics:
             self._overflows.discard(batch.topic)
 
     def put_back(self, batch: RecordBatch) -> None:
-        """Let a batch that the broker may not have wait again, except where a newer record of a key does or is sent."""
-        position = self._under_way.index(batch)
-        later = [other.records for other in self._under_way[position + 1 :] if other.topic == batch.topic]
-        newer = {key for records in later for key in records}
-        self._under_way.remove(batch)
-        kept = [(key, record) for key, record in reversed(batch.records.items()) if key not in newer]
-        if not kept:
-            return
+        """Let a batch that the broker may not have wait again, except where a newer record of a key does."""
+        self._under_way = None
         waiting = self._topics.setdefault(batch.topic, OrderedDict())
-        for key, record in kept:
+        for key, record in reversed(batch.records.items()):
             if key not in waiting:
                 waiting[key] = (batch.since, record)
                 waiting.move_to_end(key, last=False)

@@ -98,7 +98,7 @@ class Reading(Generic[_Token]):
 
     def _settle(self, ended: _Handover[_Token]) -> None:
         ended.is_over = True
-        while self._under_way and self._under_way[0].is_over:
+        while self._under_way and self._under_way[0].is_over and not self._is_over:
             first = self._under_way[0]
             if not first.is_taken:
                 self._is_over = True

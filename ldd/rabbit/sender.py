@@ -1,7 +1,8 @@
-"""How what waits at a node goes to the broker: each message is confirmed before much more is sent.
+"""How what waits at a node goes to the broker: each message is confirmed before the next one is sent.
 
-Whatever has gathered meanwhile is the next message; so a quiet node is quick and a busy one sends large batches. To a
-mailbox one message is under way at a time, because letters must not overtake each other.
+Whatever has gathered meanwhile is the next message; so a quiet node is quick and a busy one sends large batches. A
+message costs sender, broker and every receiver much more than a record in it does, so there is a moment's pause
+between two, unless more waits than goes into one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from aio_pika.exceptions import DeliveryError, PublishError
 
 from ldd.envelope import encode_letters, encode_records
 from ldd.link_state import LinkState
-from ldd.outbox import RecordBatch
+from ldd.outbox import BATCH_LIMIT, RecordBatch
 from ldd.rabbit.names import BrokerNames
 from ldd.rabbit.trouble import SessionLostError
 
-_RECORDS_IN_FLIGHT = 2
-"""Messages of records that may await their confirmation; with one, a record may wait for that of another."""
+_PAUSE = 0.004
+"""Seconds from one message of records to the next: no record is later for it than that."""
 
-_GATHERING_TIME = 0.005
+_GATHERING_TIME = 0.01
 """Seconds for which letters gather: each message of them is written to disk, and they are in no hurry."""
 
 _REFUSAL_PAUSE = 1.0
@@ -63,9 +64,21 @@ class Sender:
 
     async def send_records(self) -> None:
         """Send records for as long as the connection lasts."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_RECORDS_IN_FLIGHT):
-                group.create_task(self._send_batches())
+        outbox, now = self._state.outbox, asyncio.get_running_loop().time
+        while True:
+            self._records_wait.clear()
+            while (batch := outbox.take_records()) is not None:
+                begin = now()
+                try:
+                    await self._confirm(self._exchange, self._build(batch), "", mandatory=False)
+                except BaseException:
+                    outbox.put_back(batch)
+                    raise
+                outbox.confirm_records(batch)
+                self._state.settle()
+                if len(batch.records) < BATCH_LIMIT:
+                    await asyncio.sleep(begin + _PAUSE - now())
+            await self._records_wait.wait()
 
     async def send_letters(self) -> None:
         """Send letters, to several mailboxes at once, for as long as the connection lasts."""
@@ -77,21 +90,6 @@ class Sender:
                     if mailbox not in busy or busy[mailbox].done():
                         busy[mailbox] = group.create_task(self._fill(mailbox))
                 await self._letters_wait.wait()
-
-    async def _send_batches(self) -> None:
-        """Send what waits, one message after the other."""
-        outbox = self._state.outbox
-        while True:
-            self._records_wait.clear()
-            while (batch := outbox.take_records()) is not None:
-                try:
-                    await self._confirm(self._exchange, self._build(batch), "", mandatory=False)
-                except BaseException:
-                    outbox.put_back(batch)
-                    raise
-                outbox.confirm_records(batch)
-                self._state.settle()
-            await self._records_wait.wait()
 
     def _build(self, batch: RecordBatch) -> Message:
         """Give a batch the next number; that of one which was not confirmed is not given again: it may have arrived."""
