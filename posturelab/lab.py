@@ -66,6 +66,7 @@ class Lab:
         self._folder = choose_folder(state_dir, topology.name)
         self._broker_links = links
         self._running = AsyncExitStack()
+        self._resetting = asyncio.Lock()
         self._awake: set[str] = set()
         self._compose()
 
@@ -89,15 +90,16 @@ class Lab:
     async def reset(self) -> str:
         """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on.
 
-        Says what `forget_at_broker` says.
+        Says what `forget_at_broker` says. A second reset waits for the first.
         """
-        self.faults.end()
-        await self._running.aclose()
-        self.forget()
-        trouble = await self.forget_at_broker()
-        self.journal.clear()
-        self._compose()
-        await self.__aenter__()
+        async with self._resetting:
+            self.faults.end()
+            await self._running.aclose()
+            self.forget()
+            trouble = await self.forget_at_broker()
+            self.journal.clear()
+            self._compose()
+            await self.__aenter__()
         return trouble
 
     def forget(self) -> None:

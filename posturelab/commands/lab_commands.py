@@ -72,7 +72,9 @@ def coa(
 ) -> None:
     """Have a PSN send a CoA for an endpoint's session; exit status 1 where it failed or there is no session."""
     body: dict[str, Any] = {"endpoint": endpoint, "command": command.value, "direct": direct}
-    told = _post(control, "/coa", body | ({"psn": sender} if sender else {}), impossible=1)
+    from posturelab.control.client import LONGEST_TIMEOUT
+
+    told = _post(control, "/coa", body | ({"psn": sender} if sender else {}), impossible=1, timeout=LONGEST_TIMEOUT)
     way = told["node"] if told["node"] == told["psn"] else f"{told['psn']} by way of {told['node']}"
     verdict = "acknowledged" if told["acknowledged"] else "failed"
     print(f"{command.value} of {endpoint} by {way}: {verdict}, {told['code']} {told['reason']}")
@@ -123,9 +125,9 @@ def journal(
 @clock_app.command()
 def advance(by: Annotated[str, typer.Argument(help="How far: 90s, 30m, 8h, 5d.")], *, control: Control = None) -> None:
     """Leap forward; every timer on the way runs, and then the lab goes on in real time."""
-    from posturelab.control.client import LEAP_TIMEOUT
+    from posturelab.control.client import LONGEST_TIMEOUT
 
-    told = _post(control, "/clock/advance", {"by": by}, timeout=LEAP_TIMEOUT)
+    told = _post(control, "/clock/advance", {"by": by}, timeout=LONGEST_TIMEOUT)
     print(f"the lab's clock is at {told['now']}")
 
 

@@ -16,9 +16,9 @@ URL_VARIABLE = "POSTURELAB_CONTROL"
 QUESTION_TIMEOUT = 10.0
 """Seconds until whoever is only asked what it knows is given up: it may be paused, or hang."""
 ACTION_TIMEOUT = 60.0
-"""Seconds for what has to be done first, such as a CoA that a device may not answer."""
-LEAP_TIMEOUT = 600.0
-"""Seconds for a leap of the clock, which takes a while over many days."""
+"""Seconds for what has to be done first."""
+LONGEST_TIMEOUT = 600.0
+"""Seconds for what may take minutes: a leap of the clock over many days, a CoA that a patient owner repeats."""
 
 
 class ControlError(RuntimeError):

