@@ -9,6 +9,7 @@ from posturelab.doctor.sight import BrokerSight, Evidence
 
 _URL = "broker.urls of the topology, --broker, or POSTURELAB_BROKER"
 _START = f"start RabbitMQ, or correct its URL: {_URL}"
+_SEE_REASON = f"start RabbitMQ if it is not there, else correct URL, user or password: {_URL}"
 _LOG_IN = f"correct user and password in its URL ({_URL}); RabbitMQ keeps those of its volume's first start"
 
 
@@ -30,7 +31,7 @@ def judge_links(evidence: Evidence) -> Iterator[Finding]:
             yield _wrong(text, _choose_remedy(member), Verdict.WARNING)
     for node, reason in degraded.items():
         remedy = "the broker lets this machine in: compare its URL with the node's, and look at the network between"
-        yield _wrong(f"its link is degraded: {reason}", remedy if evidence.broker else _START, subject=node)
+        yield _wrong(f"its link is degraded: {reason}", remedy if evidence.broker else _SEE_REASON, subject=node)
     yield from _judge_alone([node for node, reason in links.items() if reason is None], evidence)
     if links and not any(reason or reason is None for reason in links.values()):
         text = f"the links of {', '.join(links)} are up"
