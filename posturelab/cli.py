@@ -102,7 +102,9 @@ def run(
     broker: Annotated[
         list[str] | None, typer.Option(help="With --live: AMQP URL of a RabbitMQ between the nodes; repeatable.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for one record per scenario.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for one record per scenario; - prints them, and nothing else.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print steps and expectations only.")] = False,
 ) -> None:
     """Tell scenarios; exit status 0 only if every expectation held, 1 if one did not, 2 for unusable input."""

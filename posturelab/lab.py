@@ -23,7 +23,7 @@ from nac.node.journal import Journal
 from posturelab.authority import Authority
 from posturelab.clock import LabClock, LabLoop
 from posturelab.faults import Faults
-from posturelab.lab_error import ImpossibleActionError, UnknownNodeError
+from posturelab.lab_error import ImpossibleActionError, NameTakenError, UnknownNodeError
 from posturelab.links import BrokerLinks, link_by_memory
 from posturelab.mistake import LAB
 from posturelab.node_maker import MakeLink, NodeMaker, RunningNode, SharingNode
@@ -90,13 +90,16 @@ class Lab:
     async def reset(self) -> str:
         """Begin anew with fresh nodes on the same ports, which remember nothing, and an empty journal; time goes on.
 
-        Says what `forget_at_broker` says. A second reset waits for the first.
+        Says what could not be forgotten at a message broker, if anything. A second reset waits for the first.
         """
         async with self._resetting:
             self.faults.end()
             await self._running.aclose()
             self.forget()
-            trouble = await self.forget_at_broker()
+            try:
+                trouble = await self.forget_at_broker()
+            except NameTakenError as error:
+                trouble = f"what waits at the broker is not forgotten: {error}"
             self.journal.clear()
             self._compose()
             await self.__aenter__()
@@ -107,7 +110,10 @@ class Lab:
         forget(self._folder, self.topology.nodes)
 
     async def forget_at_broker(self) -> str:
-        """Remove what waits for nodes at a message broker; says so where that was not possible, else nothing."""
+        """Remove what waits for nodes that do not run at a message broker; says so where it cannot be reached.
+
+        Raises `NameTakenError`, having removed nothing, where nodes of this lab's name are connected to it.
+        """
         return await self._broker_links.forget(self.links) if self._broker_links is not None else ""
 
     async def advance(self, by: timedelta) -> None:

@@ -24,6 +24,15 @@ class ImpossibleActionError(RuntimeError):
     """The lab is not in a state in which this can be done."""
 
 
+class NameTakenError(RuntimeError):
+    """Nodes of another lab of this name are connected to the message broker."""
+
+    def __init__(self, name: str, nodes: Iterable[str]) -> None:
+        """Say which, and what helps."""
+        taken = f"nodes of a lab named {name} are connected to the broker already ({', '.join(nodes)})"
+        super().__init__(f"{taken}: end them, or give this lab another name")
+
+
 @contextmanager
 def possible_on_port() -> Iterator[None]:
     """Turn what a switch cannot do with a port at present into `ImpossibleActionError`."""

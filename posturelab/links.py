@@ -9,6 +9,7 @@ from pathlib import Path
 from ldd.broker_settings import BrokerSettings, BrokerSettingsError, show_url
 from ldd.embedded import EmbeddedBroker, EmbeddedLink
 from ldd.link import Link
+from posturelab.lab_error import NameTakenError
 from posturelab.lab_file import LabFile
 from posturelab.node_maker import MakeLink
 from posturelab.reading.input_error import Fault, InputError, Mark
@@ -68,12 +69,17 @@ class BrokerLinks:
         )
 
     async def forget(self, nodes: Iterable[str]) -> str:
-        """Remove all that waits for nodes at the broker; says so where that was not possible, else nothing."""
-        from ldd.rabbit.removal import remove_queues
+        """Remove all that waits for nodes at the broker; says so where that was not possible, else nothing.
+
+        Raises `NameTakenError` where any of them is connected.
+        """
+        from ldd.rabbit.removal import NodesConnectedError, remove_queues
         from ldd.rabbit.trouble import SessionLostError
 
         try:
             await remove_queues(self._settings, deployment=self._deployment, nodes=nodes)
+        except NodesConnectedError as error:
+            raise NameTakenError(self._deployment, error.nodes) from None
         except SessionLostError as error:
             return f"what waits at the broker is not forgotten, and comes when the broker is back: {error}"
         return ""

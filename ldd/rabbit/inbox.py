@@ -43,7 +43,8 @@ async def consume_records(connection: Connection, state: LinkState, names: Broke
     channel = await open_channel(connection, lose)
     await channel.set_qos(prefetch_count=_RECORD_WINDOW)
     queue = await names.declare_queue(channel)
-    await _consume(queue, take, taken=f"another node named {state.node} is connected to the broker")
+    namesake = f"another node named {state.node} is connected to the broker; labs at one broker need names of their own"
+    await _consume(queue, take, taken=namesake)
 
 
 class LetterInbox:

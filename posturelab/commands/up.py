@@ -19,10 +19,12 @@ from posturelab.control.lab import LabControl
 from posturelab.control.server import ControlServer
 from posturelab.journal.log import JournalLog
 from posturelab.lab import Lab
+from posturelab.lab_error import NameTakenError
 from posturelab.lab_file import LabFile
 from posturelab.link_watch import wait_until_told
 from posturelab.links import BrokerLinks, choose_broker, render_broker
 from posturelab.mistake import LAB, MistakeWatch, end_on_mistake
+from posturelab.reading.input_error import InputError
 from posturelab.state_folder import choose_folder
 
 
@@ -46,7 +48,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         lab = _make_lab(lab_file, options, broker)
         if fresh:
-            await _forget(lab, console)
+            await _forget(lab, lab_file, console)
         watch = end_on_mistake(lab.journal, ended)
         await stack.enter_async_context(lab)
         control = ControlServer(
@@ -77,8 +79,15 @@ def _make_lab(lab_file: LabFile, options: StartOptions, broker: BrokerSettings |
     return Lab(topology, seed=seed, state_dir=state_dir, links=links)
 
 
-async def _forget(lab: Lab, console: Console) -> None:
-    """Remove what an earlier lab has left, here and at the broker; one that is away is no reason not to start."""
+async def _forget(lab: Lab, lab_file: LabFile, console: Console) -> None:
+    """Remove what an earlier lab has left, at the broker and here; one that is away is no reason not to start.
+
+    Raises `InputError`, having removed nothing, where a lab of this name runs at the broker.
+    """
+    try:
+        trouble = await lab.forget_at_broker()
+    except NameTakenError as error:
+        raise InputError(lab_file.document.fault(("name",), str(error))) from None
     lab.forget()
-    if trouble := await lab.forget_at_broker():
+    if trouble:
         console.print(trouble, style="yellow", highlight=False, soft_wrap=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import select
 import signal
 import sys
 import time
@@ -62,7 +66,8 @@ class JournalLog:
 def print_journal(client: ControlClient, *, node: str | None, event: str | None, follow: bool) -> None:
     """Print the journal of a running lab, and go on until Ctrl-C if asked to.
 
-    Raises `posturelab.control.client.ControlError`, and `KeyboardInterrupt` where Ctrl-C has ended it.
+    Raises `posturelab.control.client.ControlError`, `BrokenPipeError` where nobody reads on, and `KeyboardInterrupt`
+    where Ctrl-C has ended it.
     """
     kinds = {name: details["kind"] for name, details in client.get("/nodes")["nodes"].items()}
     log = JournalLog(sys.stdout, kinds, colour=sys.stdout.isatty())
@@ -73,12 +78,25 @@ def print_journal(client: ControlClient, *, node: str | None, event: str | None,
         told = client.get(f"/journal?{urlencode(wanted | {'since': following})}")
         for record in told["records"]:
             log.write(parse_record(record))
+        _check_reader(sys.stdout)
         if not told["records"]:
             if not follow:
                 return
             time.sleep(_POLL_INTERVAL)
         following = told["next"]
     raise KeyboardInterrupt
+
+
+def _check_reader(stream: TextIO) -> None:
+    """Raise `BrokenPipeError` where the reader of a pipe is gone, which an idle lab gives no write to notice."""
+    try:
+        descriptor = stream.fileno()
+    except io.UnsupportedOperation:
+        return
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors and hang-ups are told unasked
+    if any(told & (select.POLLERR | select.POLLHUP) for _, told in poll.poll(0)):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def _watch_interrupts() -> list[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from nac.node.binding import AddressInUseError
 from posturelab.journal.page import describe_record
@@ -17,6 +18,9 @@ from posturelab.lab_file import LabFile
 from posturelab.scenario.file import check_real_time, load_stories
 from posturelab.scenario.runner import Outcome, StepOutcome, run_story
 from posturelab.scenario.timeline import Timeline
+
+STDOUT = Path("-")
+"""Instead of a file for JSON: standard output, which then has nothing else."""
 
 
 def run_scenarios(
@@ -37,9 +41,9 @@ def run_scenarios(
         LabFile(story.topology_document, story.topology).check_addresses()
         if brokers:
             check_real_time(story)
-    if json_file is not None:
-        json_file.write_text("[]\n", encoding="utf-8")
-    console = Console(highlight=False)
+    if json_file not in (None, STDOUT):
+        _write_outcomes(json_file, [])
+    console = Console(highlight=False, quiet=json_file == STDOUT)
     outcomes = []
     for story in stories:
         try:
@@ -48,11 +52,10 @@ def run_scenarios(
         except AddressInUseError as error:
             raise LabFile(story.topology_document, story.topology).explain(error) from None
     if json_file is not None:
-        json_file.write_text(json.dumps([describe_outcome(outcome) for outcome in outcomes], indent=2) + "\n")
-    passed = sum(outcome.passed for outcome in outcomes)
+        _write_outcomes(json_file, outcomes)
     if len(outcomes) > 1:
-        console.print(f"{passed} of {len(outcomes)} scenarios passed", style="bold")
-    return passed == len(outcomes)
+        _print_summary(console, outcomes)
+    return all(outcome.passed for outcome in outcomes)
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -69,6 +72,23 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "errors": list(outcome.errors),
         "journal": [describe_record(record) for record in outcome.records],
     }
+
+
+def _write_outcomes(json_file: Path, outcomes: Sequence[Outcome]) -> None:
+    text = json.dumps([describe_outcome(outcome) for outcome in outcomes], indent=2)
+    if json_file == STDOUT:
+        Console().out(text, highlight=False)
+    else:
+        json_file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print how many passed, and which did not."""
+    failed = [outcome.story for outcome in outcomes if not outcome.passed]
+    console.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} scenarios passed", style="bold")
+    for story in failed:
+        line = Text.assemble(("FAILED", "bold red"), f"  {story.scenario.name}  ({story.path})")
+        console.print(line, soft_wrap=True)
 
 
 def _describe_step(step: StepOutcome) -> list[dict[str, Any]]:

@@ -111,7 +111,9 @@ async def test_a_second_node_of_the_same_name_is_told_and_takes_over_when_the_fi
     await start_all(first)
     await second.link.start()
     reason = await second.wait_for_event(LinkEvent.DOWN)
-    assert reason.endswith("another node named psn1 is connected to the broker")
+    assert reason.endswith(
+        "another node named psn1 is connected to the broker; labs at one broker need names of their own"
+    )
     assert first.kinds == [LinkEvent.UP]
     await stop_all(first)
     await second.wait_until_up()

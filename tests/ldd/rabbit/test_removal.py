@@ -9,7 +9,7 @@ import pytest
 
 from ldd.broker_settings import BrokerSettings
 from ldd.link import LinkEvent
-from ldd.rabbit.removal import remove_queues
+from ldd.rabbit.removal import NodesConnectedError, remove_queues
 from ldd.rabbit.trouble import SessionLostError
 from tests.ldd.link_harness import Inbox, RabbitHarness, hasten, start_all, stop_all
 from tests.rabbitmq_server import RabbitMqServer, find_free_ports
@@ -45,16 +45,38 @@ async def test_what_waits_for_these_nodes_is_gone_and_nothing_else(rabbitmq: Rab
         await stop_all(mnt1)
 
 
-async def test_a_node_that_runs_goes_on(rabbitmq: RabbitMqServer) -> None:
+async def test_nothing_is_removed_while_nodes_are_connected_and_they_go_on(rabbitmq: RabbitMqServer) -> None:
     harness = RabbitHarness(rabbitmq)
-    psn1, mnt1 = Inbox(harness.link("psn1")), Inbox(harness.link("mnt1"), mailboxes=["mnt1"])
-    await start_all(psn1, mnt1)
-    await remove_queues(BrokerSettings(urls=(rabbitmq.url,)), deployment=harness.deployment, nodes=["psn1", "mnt1"])
-    for inbox in (psn1, mnt1):
-        await inbox.wait_for_event(LinkEvent.UP, count=2)
-    psn1.link.post("mnt1", b"1")
-    assert await mnt1.wait_for_letters(1) == [1]
-    await stop_all(psn1, mnt1)
+    await leave_letter(harness, b"1")
+    psn1, psn2 = Inbox(harness.link("psn1")), Inbox(harness.link("psn2"), mailboxes=["psn2"])
+    await start_all(psn1, psn2)
+    settings = BrokerSettings(urls=(rabbitmq.url, rabbitmq.url))
+    before = rabbitmq.control("list_queues", "name", "messages")
+    with pytest.raises(NodesConnectedError) as caught:
+        await remove_queues(settings, deployment=harness.deployment, nodes=["mnt1", "psn1", "psn2", "psn3"])
+    assert caught.value.nodes == ("psn1", "psn2")
+    assert rabbitmq.control("list_queues", "name", "messages") == before
+    assert psn1.kinds == psn2.kinds == [LinkEvent.UP]
+    await stop_all(psn1, psn2)
+    await remove_queues(settings, deployment=harness.deployment, nodes=["mnt1", "psn1", "psn2", "psn3"])
+    assert harness.deployment not in rabbitmq.control("list_queues", "name")
+
+
+async def test_a_node_that_connects_meanwhile_keeps_its_queue(
+    rabbitmq: RabbitMqServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overlook(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("ldd.rabbit.removal._is_used", overlook)
+    harness = RabbitHarness(rabbitmq)
+    psn1 = Inbox(harness.link("psn1"))
+    await start_all(psn1)
+    with pytest.raises(NodesConnectedError, match="nodes are connected to the broker: psn1"):
+        await remove_queues(BrokerSettings(urls=(rabbitmq.url,)), deployment=harness.deployment, nodes=["psn1"])
+    assert f"posturelab.{harness.deployment}.psn1" in rabbitmq.control("list_queues", "name")
+    assert psn1.kinds == [LinkEvent.UP]
+    await stop_all(psn1)
 
 
 async def test_every_broker_is_tried_and_silence_has_a_bound(rabbitmq: RabbitMqServer) -> None:

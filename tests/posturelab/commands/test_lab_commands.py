@@ -86,6 +86,19 @@ def test_the_journal_is_followed(up: dict[str, Any]) -> None:
     stop(up["process"], signal.SIGTERM)
 
 
+def test_following_the_journal_ends_where_nobody_reads_on(up: dict[str, Any]) -> None:
+    call("endpoint", "laptop2", "plug", "--control", up["control"])
+    with running("journal", "--follow", "--event", "endpoint-plugged", "--control", up["control"]) as follower:
+        wait_for_line(follower, "endpoint-plugged")  # and no other record will ever be written
+        assert follower.stdout is not None
+        assert follower.stderr is not None
+        follower.stdout.close()
+        assert follower.wait(PATIENCE) == 1
+        assert follower.stderr.read() == ""
+        follower.stdout = None  # or it would be read once more
+    stop(up["process"], signal.SIGTERM)
+
+
 def test_a_lab_that_does_not_run_cannot_be_told_anything(block: int) -> None:
     control = f"http://127.{block}.9.9:9"
     for arguments in (["sessions"], ["endpoint", "laptop1", "plug"], ["clock", "advance", "8h"], ["journal"]):

@@ -6,14 +6,17 @@ import asyncio
 import json
 import random
 import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from ldd.link import LinkEvent
 from posturelab.topology.file import open_topology, relocate
 from tests.ldd.link_harness import Inbox, RabbitHarness, start_all, stop_all
 from tests.mnt.conftest import LetterMaker
-from tests.posturelab.command_line import get, running, stop, wait_for_line
+from tests.posturelab.command_line import get, refuse, running, stop, wait_for_line
 from tests.posturelab.test_over_rabbitmq import post, wait_until
 from tests.rabbitmq_server import RabbitMqServer, find_free_ports
 
@@ -82,6 +85,63 @@ def test_a_reset_forgets_what_waits_at_the_broker_where_that_is_possible(
         stop(process, signal.SIGINT)
     refused = f"amqp://127.0.0.1:{rabbitmq.port}: the broker cannot be reached: Connection refused"
     assert told == f"what waits at the broker is not forgotten, and comes when the broker is back: {refused}"
+
+
+@asynccontextmanager
+async def namesakes(server: RabbitMqServer, deployment: str, *nodes: str) -> AsyncIterator[None]:
+    """Connect nodes as another lab of the same name does; they stay connected throughout."""
+    harness = RabbitHarness(server)
+    harness.deployment = deployment
+    others = [Inbox(harness.link(node)) for node in nodes]
+    await start_all(*others)
+    yield
+    assert [other.kinds for other in others] == [[LinkEvent.UP]] * len(nodes)
+    await stop_all(*others)
+
+
+def test_a_fresh_lab_takes_nothing_from_a_lab_of_its_name_that_runs(
+    rabbitmq: RabbitMqServer, campus: Path, tmp_path: Path
+) -> None:
+    name = json.loads(campus.read_text())["name"]
+    kept = tmp_path / "state" / name / "psn1.spool"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("kept")
+
+    async def start_beside_it() -> str:
+        arguments = ["up", campus, "--fresh", "--state-dir", tmp_path / "state", "--broker", rabbitmq.url]
+        async with namesakes(rabbitmq, name, "psn1", "psn2"):
+            return await asyncio.to_thread(refuse, *arguments)
+
+    reason = f"nodes of a lab named {name} are connected to the broker already (psn1, psn2)"
+    told = f"posturelab: {campus}:1: name: {reason}: end them, or give this lab another name"
+    assert asyncio.run(start_beside_it()) == told
+    assert kept.read_text() == "kept"
+
+
+def test_a_reset_takes_nothing_from_nodes_of_another_lab_of_its_name(
+    rabbitmq: RabbitMqServer, campus: Path, tmp_path: Path
+) -> None:
+    ready = tmp_path / "ready.json"
+    name = json.loads(campus.read_text())["name"]
+    arguments = ["up", campus, "--quiet", "--state-dir", tmp_path / "state", "--ready-file", ready]
+
+    def reset() -> str:
+        return str(post(f"{json.loads(ready.read_text())['control']}/reset", {})["not_forgotten"])
+
+    async def reset_twice() -> list[str]:
+        async with AsyncExitStack() as others:
+            await others.enter_async_context(namesakes(rabbitmq, name, "psn1"))  # before the lab's own psn1
+            with running(*arguments, "--broker", rabbitmq.url) as process:
+                await asyncio.to_thread(wait_for_line, process, "Ctrl-C ends the lab.")
+                beside = await asyncio.to_thread(reset)
+                await others.aclose()
+                alone = await asyncio.to_thread(reset)
+                await asyncio.to_thread(stop, process, signal.SIGINT)
+        return [beside, alone]
+
+    reason = f"nodes of a lab named {name} are connected to the broker already (psn1)"
+    told = f"what waits at the broker is not forgotten: {reason}: end them, or give this lab another name"
+    assert asyncio.run(reset_twice()) == [told, ""]
 
 
 def test_a_broker_that_is_away_forgets_nothing_and_that_is_said(campus: Path, tmp_path: Path) -> None:

@@ -55,7 +55,21 @@ def test_the_file_has_one_record_per_scenario(
         "reason": "the cable was plugged in",
         "facts": {"mac": "02:00:00:00:10:01"},
     }
-    assert "1 of 2 scenarios passed" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f"\n1 of 2 scenarios passed\nFAILED  b  ({stories}/b.yaml)\n")
+
+
+def test_the_records_can_go_to_standard_output_which_then_has_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stories = tmp_path / "stories"
+    stories.mkdir()
+    write(stories, "a", "redirect")
+    write(stories, "b", "restricted")
+    monkeypatch.chdir(tmp_path)
+    assert not run(stories, Path("-"))
+    told = json.loads(capsys.readouterr().out)
+    assert [record["verdict"] for record in told] == ["passed", "failed"]
+    assert [path.name for path in tmp_path.iterdir()] == ["stories"]
 
 
 def test_an_unusable_scenario_stops_all_before_any_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
