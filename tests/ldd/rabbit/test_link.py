@@ -179,7 +179,7 @@ async def test_a_broker_that_hangs_costs_nothing_but_time(harness: RabbitHarness
     async def upset(psn1: Inbox) -> None:
         rabbitmq.freeze()
         await psn1.wait_for_event(LinkEvent.DOWN)
-        await asyncio.sleep(1.5 * SHORT)  # tried again in vain, maybe for the same reason, which is not told twice
+        await asyncio.sleep(1.5 * SHORT.total_seconds())  # so that it is tried again in vain
         rabbitmq.thaw()
 
     psn1, _ = await exchange_everything(harness, upset, confirm_timeout=SHORT, connect_timeout=SHORT)
