@@ -96,6 +96,7 @@ async def test_letters_are_persistent_and_survive_a_broker_that_is_killed(harnes
     for letter in number(50):
         psn1.link.post("mnt1", letter)
     await psn1.link.stop()
+    await asyncio.sleep(1.0)  # a broker writes that there is a new queue in its own time, which it does not tell
     await harness.fail()
     await harness.recover()
     mnt1 = Inbox(harness.link("mnt1"), mailboxes=["mnt1"])
